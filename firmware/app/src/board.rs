@@ -1,0 +1,40 @@
+//! What a board supplies.
+
+/// The line to the host.
+pub trait Port {
+    /// Waits for the next byte; `None` when the line is closed for good, which no board does.
+    ///
+    /// Between two calls the network may compute for seconds. The port, or the line behind it,
+    /// holds at least [`WINDOW_BYTES`](crate::WINDOW_BYTES) of picture in their frames meanwhile.
+    fn read(&mut self) -> Option<u8>;
+
+    /// Sends bytes, and waits for room where there is none.
+    fn write(&mut self, bytes: &[u8]);
+}
+
+/// What a board tells of itself.
+pub trait Board {
+    /// Returns the name, as in `board.toml`.
+    fn name(&self) -> &str;
+
+    /// Returns the build id that the linker gave the firmware.
+    fn build_id(&self) -> [u8; 20];
+
+    /// Returns the CPUID register of the core.
+    fn cpuid(&self) -> u32;
+
+    /// Returns the unique id of the chip, zeros where it has none.
+    fn uid(&self) -> [u8; 16];
+
+    /// Returns the mode bits of FPSCR; 0 is the mode of the number contract.
+    fn float_flags(&self) -> u32;
+
+    /// Returns the core cycles since some moment; `None` where the core cannot count them.
+    fn cycles(&self) -> Option<u64>;
+
+    /// Returns the most bytes of the stack in use at any time since reset.
+    fn stack_used_bytes(&self) -> u32;
+
+    /// Returns the size of the stack in bytes.
+    fn stack_bytes(&self) -> u32;
+}

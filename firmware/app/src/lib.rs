@@ -1,0 +1,26 @@
+//! The firmware without the board: serves the wire protocol with the network of `kernels`.
+//!
+//! A board supplies a [`Port`] (its line to the host), a [`Board`] (what it tells of itself), the
+//! flash region of the model and the working memory; [`Session::run`] does the rest. Nothing here
+//! knows a register, so all of it is tested on the host.
+//!
+//! **Invariants:** no heap, no panic on foreign bytes, one network run at a time. RAM is the
+//! arena, the frame buffers of [`Session`] and the stack.
+
+#![cfg_attr(not(test), no_std)]
+
+mod board;
+mod intake;
+mod job;
+mod link;
+mod log;
+mod outlet;
+mod refusal;
+mod session;
+
+pub use board::{Board, Port};
+pub use job::WINDOW_BYTES;
+pub use session::Session;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Whole sessions over a line in memory, against the network run directly.
+
+mod faults;
+mod fixture;
+mod jobs;

@@ -1,0 +1,202 @@
+//! What goes to stdout.
+
+use std::io::Write;
+
+use mambalite_hil::Error;
+use mambalite_hil::report::{BoardReport, ControlReport, Difference, PictureReport, Verdict};
+use mambalite_hil::run::Outcome;
+use serde::Serialize;
+
+/// Version of the JSON lines.
+const SCHEMA: u32 = 1;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// One JSON object a line instead of text.
+    pub(crate) json: bool,
+}
+
+/// One line of JSON.
+#[derive(Serialize)]
+struct Line<T> {
+    schema: u32,
+    kind: &'static str,
+    #[serde(flatten)]
+    content: T,
+}
+
+#[derive(Serialize)]
+struct BoardLine<'a> {
+    board: &'a str,
+    model: &'a str,
+    precision: &'a str,
+    verdict: Verdict,
+    failure: Option<&'a str>,
+    jobs: usize,
+    jobs_equal: usize,
+    layers_compared: usize,
+    layers_equal: usize,
+    first_difference: Option<&'a Difference>,
+    controls: &'a [ControlReport],
+    pictures: &'a [PictureReport],
+}
+
+#[derive(Serialize)]
+struct RunLine<'a> {
+    verdict: Verdict,
+    exit_code: u8,
+    duration_s: f64,
+    report: Option<&'a std::path::Path>,
+    result: Option<&'a std::path::Path>,
+    error: Option<String>,
+}
+
+impl Output {
+    /// Prints a line. A reader that is gone is no reason to stop: the report is in files.
+    pub(crate) fn line(self, line: &str) {
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
+
+    /// Prints an object as a line of JSON.
+    pub(crate) fn object(self, kind: &'static str, content: impl Serialize) {
+        let schema = SCHEMA;
+        let line = Line {
+            schema,
+            kind,
+            content,
+        };
+        match serde_json::to_string(&line) {
+            Ok(text) => self.line(&text),
+            Err(error) => eprintln!("error: make JSON: {error}"),
+        }
+    }
+
+    /// Prints what became of one board.
+    pub(crate) fn board(self, report: &BoardReport) {
+        let layers = || report.jobs.iter().flat_map(|job| &job.layers);
+        let equal = layers().filter(|layer| layer.equal).count();
+        let jobs_equal = report.jobs.iter().filter(|job| job.is_equal()).count();
+        if self.json {
+            self.object(
+                "board",
+                BoardLine {
+                    board: &report.board.name,
+                    model: &report.model.name,
+                    precision: &report.model.precision,
+                    verdict: report.verdict,
+                    failure: report.failure.as_deref(),
+                    jobs: report.jobs.len(),
+                    jobs_equal,
+                    layers_compared: layers().count(),
+                    layers_equal: equal,
+                    first_difference: report.first_difference.as_ref(),
+                    controls: &report.controls,
+                    pictures: &report.pictures,
+                },
+            );
+            return;
+        }
+        let caught = report.controls.iter().filter(|it| it.caught).count();
+        self.line(&format!(
+            "{} {} {}: {jobs_equal} of {} jobs and {equal} of {} layers equal, \
+             {caught} of {} deliberate faults caught",
+            report.board.name,
+            report.model.precision,
+            word(report.verdict),
+            report.jobs.len(),
+            layers().count(),
+            report.controls.len()
+        ));
+        for picture in &report.pictures {
+            self.line(&describe(picture));
+        }
+        if let Some(failure) = &report.failure {
+            self.line(&format!("  failed: {failure}"));
+        }
+        if let Some(difference) = &report.first_difference {
+            self.line(&format!("  {}", describe_difference(difference)));
+        }
+        for control in report.controls.iter().filter(|it| !it.caught) {
+            self.line(&format!(
+                "  NOT CAUGHT: {} ({}): {}",
+                control.name, control.what, control.how
+            ));
+        }
+    }
+
+    /// Prints how a run ended; the path of the report comes last.
+    pub(crate) fn run(self, outcome: &Outcome) {
+        if !self.json {
+            self.line(&outcome.paths.html.display().to_string());
+            return;
+        }
+        self.object(
+            "run",
+            RunLine {
+                verdict: outcome.report.verdict,
+                exit_code: outcome.exit_code,
+                duration_s: outcome.report.duration_s,
+                report: Some(&outcome.paths.html),
+                result: Some(&outcome.paths.json),
+                error: None,
+            },
+        );
+    }
+
+    /// Prints that nothing came of a command; the words for people are on stderr.
+    pub(crate) fn failure(self, error: &Error) {
+        if self.json {
+            self.object(
+                "run",
+                RunLine {
+                    verdict: Verdict::Failed,
+                    exit_code: error.exit_code(),
+                    duration_s: 0.0,
+                    report: None,
+                    result: None,
+                    error: Some(error.to_string()),
+                },
+            );
+        }
+    }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "PASS",
+        Verdict::Failed => "FAILED",
+        Verdict::ControlMissed => "CONTROL MISSED",
+        Verdict::Mismatch => "MISMATCH",
+    }
+}
+
+fn describe(picture: &PictureReport) -> String {
+    let ([lr_w, lr_h], [sr_w, sr_h]) = (picture.lr_size, picture.sr_size);
+    let mut text = format!("  {}: {lr_w}x{lr_h} -> {sr_w}x{sr_h}", picture.name);
+    if let (Some(board), Some(bicubic)) = (picture.board_scores, picture.bicubic_scores) {
+        text += &format!(
+            ", PSNR {:.2} dB (bicubic {:.2}), SSIM {:.4} (bicubic {:.4})",
+            board.psnr_y_db, bicubic.psnr_y_db, board.ssim_y, bicubic.ssim_y
+        );
+    }
+    text
+}
+
+fn describe_difference(found: &Difference) -> String {
+    let place = found.position.map_or(String::new(), |at| {
+        format!(" (x {}, y {}, channel {})", at.x, at.y, at.channel)
+    });
+    format!(
+        "first difference: {}, tile {}, layer {}, element {}{place}: \
+         board {} ({}), reference {} ({})",
+        found.picture,
+        found.tile,
+        found.layer,
+        found.element,
+        found.device_value,
+        found.device_bits,
+        found.reference_value,
+        found.reference_bits
+    )
+}

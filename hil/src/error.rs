@@ -1,0 +1,300 @@
+//! The error of the harness, and the exit code that each one means.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mambalite_hil_wire::Fault;
+
+/// Everything is equal.
+pub const EXIT_PASS: u8 = 0;
+/// The harness itself is at fault, or a negative control was not caught.
+pub const EXIT_BUG: u8 = 1;
+/// Wrong usage, or input that cannot be used.
+pub const EXIT_INPUT: u8 = 2;
+/// The board computed something else than the reference.
+pub const EXIT_MISMATCH: u8 = 3;
+/// There was nothing to run.
+pub const EXIT_NOTHING: u8 = 4;
+/// A board, emulator or toolchain is missing.
+pub const EXIT_MISSING: u8 = 5;
+/// The board did not answer in time.
+pub const EXIT_TIMEOUT: u8 = 6;
+/// Flashing or the link failed.
+pub const EXIT_LINK: u8 = 7;
+/// The user stopped the run (128 + SIGINT).
+pub const EXIT_INTERRUPTED: u8 = 130;
+
+/// A result with this crate's [`Error`].
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// Everything that can go wrong in a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder cannot be read.
+    #[error("read `{}`: {cause}", path.display())]
+    Read {
+        /// What was to be read.
+        path: PathBuf,
+        /// The system's answer.
+        cause: io::Error,
+    },
+    /// A file or folder cannot be written.
+    #[error("write `{}`: {cause}", path.display())]
+    Write {
+        /// What was to be written.
+        path: PathBuf,
+        /// The system's answer.
+        cause: io::Error,
+    },
+    /// A board file is not what it should be.
+    #[error("read board file `{}`: {cause}", path.display())]
+    BoardFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the place where known.
+        cause: String,
+    },
+    /// There is no board of this name.
+    #[error("find board `{name}`: no such board; there are: {}", known.join(", "))]
+    UnknownBoard {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// The folder of boards was not found.
+    #[error(
+        "find the folder `firmware/boards` at or above `{}`: not there; run inside the repository",
+        start.display()
+    )]
+    NoBoards {
+        /// Where the search began.
+        start: PathBuf,
+    },
+    /// A program that the run needs is not installed.
+    #[error("{purpose}: {missing} not found; install with: {command}")]
+    Missing {
+        /// What was to be done.
+        purpose: String,
+        /// What is not there.
+        missing: String,
+        /// The command that installs it.
+        command: String,
+    },
+    /// The firmware does not build.
+    #[error("build the firmware of `{board}`:\n{log}")]
+    Build {
+        /// The board.
+        board: String,
+        /// The compiler's words.
+        log: String,
+    },
+    /// What comes before a board could not be done, for several runs of it at once.
+    #[error("{cause}")]
+    Prepare {
+        /// The error's words.
+        cause: String,
+        /// Its exit code.
+        code: u8,
+    },
+    /// The firmware image cannot be used.
+    #[error("use firmware image `{}`: {cause}", path.display())]
+    Image {
+        /// The ELF file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The model cannot be used.
+    #[error("use model `{model}`: {cause}")]
+    Model {
+        /// Name or path.
+        model: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The input holds no pictures.
+    #[error("find pictures in `{}`: none there (PNG, JPEG, WebP, BMP)", path.display())]
+    NoPictures {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A picture cannot be used.
+    #[error(transparent)]
+    Picture(#[from] mambalite::Error),
+    /// The picture does not suit the model, or the tiling does not suit the picture.
+    #[error("run `{}`: {cause}", path.display())]
+    Unfit {
+        /// The picture.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// The row is too wide for the board's memory.
+    #[error(
+        "start a job of {width}x{height} pixels on `{board}`: its arena lacks {} bytes \
+         ({needed} needed, {available} there); use --executor patch --tile {tile}",
+        needed.saturating_sub(*available)
+    )]
+    ArenaTooSmall {
+        /// The board.
+        board: String,
+        /// LR width, pixels.
+        width: usize,
+        /// LR height, pixels.
+        height: usize,
+        /// Bytes the job needs.
+        needed: usize,
+        /// Bytes there are.
+        available: usize,
+        /// A tile size that fits.
+        tile: usize,
+    },
+    /// The host reference stopped.
+    #[error("compute the reference: {cause}")]
+    Reference {
+        /// The executor's words.
+        cause: String,
+    },
+    /// The emulator does not behave as one.
+    #[error("run the emulator of `{board}`: {cause}")]
+    Emulator {
+        /// The board.
+        board: String,
+        /// What happened, with its last words.
+        cause: String,
+    },
+    /// Flashing failed.
+    #[error("flash {len} bytes at {address:#010x}: {cause}")]
+    Flash {
+        /// Where.
+        address: u32,
+        /// How many bytes.
+        len: usize,
+        /// What happened.
+        cause: String,
+    },
+    /// The line to the board is broken.
+    #[error("use the line to the board: {cause}")]
+    Line {
+        /// The system's answer.
+        cause: String,
+    },
+    /// The board speaks another protocol version.
+    #[error("shake hands: the board speaks protocol {board}, this harness {host}; rebuild both")]
+    Protocol {
+        /// The board's version.
+        board: u16,
+        /// The harness' version.
+        host: u16,
+    },
+    /// The board is not what was flashed.
+    #[error("shake hands: {what} of the board is {board}, flashed was {host}")]
+    Identity {
+        /// Which fact differs.
+        what: &'static str,
+        /// As the board says.
+        board: String,
+        /// As it should be.
+        host: String,
+    },
+    /// The board refused a request.
+    #[error("ask the board: it answered {fault:?}{}{detail}", if detail.is_empty() { "" } else { ": " })]
+    Refused {
+        /// The board's reason.
+        fault: Fault,
+        /// The board's words.
+        detail: String,
+    },
+    /// The link lost or damaged too much.
+    #[error("receive the result: gave up after {attempts} attempts, last {cause}")]
+    Unreliable {
+        /// How often it was tried.
+        attempts: u32,
+        /// What was wrong the last time.
+        cause: String,
+    },
+    /// The board broke the protocol.
+    #[error("receive the result: {cause}")]
+    Misbehaved {
+        /// What it did.
+        cause: String,
+    },
+    /// The board did not answer in time.
+    #[error("wait for {what}: nothing for {} s", after.as_secs_f32())]
+    Timeout {
+        /// What was waited for.
+        what: &'static str,
+        /// How long.
+        after: Duration,
+    },
+    /// The report cannot be made.
+    #[error("write the report: {cause}")]
+    Report {
+        /// What went wrong.
+        cause: String,
+    },
+    /// The user stopped the run.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// Returns the exit code of a run that ended with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Read { .. }
+            | Self::Write { .. }
+            | Self::BoardFile { .. }
+            | Self::UnknownBoard { .. }
+            | Self::NoBoards { .. }
+            | Self::Model { .. }
+            | Self::Unfit { .. }
+            | Self::ArenaTooSmall { .. } => EXIT_INPUT,
+            Self::Picture(error) => error.exit_code(),
+            Self::Prepare { code, .. } => *code,
+            Self::NoPictures { .. } => EXIT_NOTHING,
+            Self::Missing { .. } => EXIT_MISSING,
+            Self::Timeout { .. } => EXIT_TIMEOUT,
+            Self::Emulator { .. }
+            | Self::Flash { .. }
+            | Self::Line { .. }
+            | Self::Protocol { .. }
+            | Self::Identity { .. }
+            | Self::Unreliable { .. }
+            | Self::Misbehaved { .. } => EXIT_LINK,
+            Self::Interrupted => EXIT_INTERRUPTED,
+            Self::Build { .. }
+            | Self::Image { .. }
+            | Self::Reference { .. }
+            | Self::Refused { .. }
+            | Self::Report { .. } => EXIT_BUG,
+        }
+    }
+
+    /// Makes the error of a failed read.
+    pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |cause| Self::Read {
+            path: path.to_owned(),
+            cause,
+        }
+    }
+
+    /// Makes the error of a failed write.
+    pub(crate) fn write(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |cause| Self::Write {
+            path: path.to_owned(),
+            cause,
+        }
+    }
+
+    /// Makes the error of a broken line.
+    pub(crate) fn line(cause: impl ToString) -> Self {
+        Self::Line {
+            cause: cause.to_string(),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The firmware of a board: building it and reading its image.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use object::Object;
+use object::elf::{FileHeader32, PT_LOAD};
+use object::read::elf::{ElfFile, ProgramHeader};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::board::{Board, Boards};
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::toolchain::Toolchain;
+
+/// Lines of compiler output kept for the message of a failed build.
+const LOG_LINES: usize = 60;
+
+/// A stretch of memory that the image fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Load address.
+    pub address: u32,
+    /// Content.
+    pub bytes: Vec<u8>,
+}
+
+/// A firmware image.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// The ELF file.
+    pub path: PathBuf,
+    /// Its bytes, for the log decoder and the hash.
+    pub elf: Vec<u8>,
+    /// What is to be flashed, by rising address.
+    pub segments: Vec<Segment>,
+    /// GNU build id (SHA-1).
+    pub build_id: [u8; 20],
+}
+
+impl Image {
+    /// Reads the ELF file at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Read`], or [`Error::Image`] when it is no 32-bit ELF file, loads nothing or has
+    /// no SHA-1 build id.
+    pub fn read(path: &Path) -> Result<Self> {
+        let elf = std::fs::read(path).map_err(Error::read(path))?;
+        let (segments, build_id) = parse(&elf).map_err(|cause| Error::Image {
+            path: path.to_owned(),
+            cause,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            elf,
+            segments,
+            build_id,
+        })
+    }
+
+    /// Returns the SHA-256 of the ELF file.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(&self.elf).into()
+    }
+
+    /// Returns the bytes flashed.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.segments
+            .iter()
+            .map(|segment| segment.bytes.len())
+            .sum()
+    }
+}
+
+/// Builds the firmware of a board, or with `build` false takes what an earlier build left.
+/// `progress` gets the name of each crate compiled.
+///
+/// # Errors
+/// [`Error::Missing`] when there is no toolchain, [`Error::Build`] when the build fails or left
+/// no image, [`Error::Interrupted`], and those of [`Image::read`].
+pub fn build(
+    boards: &Boards,
+    board: &Board,
+    build: bool,
+    interrupt: &Interrupt,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Image> {
+    if build {
+        let path = compile(boards, board, interrupt, progress)?;
+        return Image::read(&path);
+    }
+    let path = target_folder(boards)
+        .join(&board.target)
+        .join("release")
+        .join(&board.name);
+    if !path.is_file() {
+        return Err(Error::Build {
+            board: board.name.clone(),
+            log: "nothing built yet; run once without --no-build".to_owned(),
+        });
+    }
+    Image::read(&path)
+}
+
+fn target_folder(boards: &Boards) -> PathBuf {
+    boards.workspace().join("target")
+}
+
+/// Runs cargo and returns the path of the executable that it names.
+fn compile(
+    boards: &Boards,
+    board: &Board,
+    interrupt: &Interrupt,
+    progress: &mut dyn FnMut(&str),
+) -> Result<PathBuf> {
+    let fail = |log: String| Error::Build {
+        board: board.name.clone(),
+        log,
+    };
+    let toolchain = Toolchain::find(&board.target)?;
+    let mut child = toolchain
+        .cargo_build(&board.target)
+        .arg("--target-dir")
+        .arg(target_folder(boards))
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(boards.folder(&board.name))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| fail(format!("start cargo: {e}")))?;
+    let words = child.stderr.take();
+    let words = std::thread::spawn(move || collect_log(words));
+    let mut executable = None;
+    for line in child
+        .stdout
+        .take()
+        .into_iter()
+        .flat_map(|out| BufReader::new(out).lines())
+    {
+        let Ok(line) = line else { break };
+        let Ok(message) = serde_json::from_str::<Value>(&line) else {
+            continue;
+        };
+        if message.get("reason").and_then(Value::as_str) != Some("compiler-artifact") {
+            continue;
+        }
+        if let Some(path) = message.get("executable").and_then(Value::as_str) {
+            executable = Some(PathBuf::from(path));
+        }
+        if let Some(name) = message.pointer("/target/name").and_then(Value::as_str) {
+            progress(name);
+        }
+    }
+    let status = child
+        .wait()
+        .map_err(|e| fail(format!("wait for cargo: {e}")))?;
+    interrupt.check()?;
+    let log = words.join().unwrap_or_default();
+    if !status.success() {
+        return Err(fail(log));
+    }
+    executable.ok_or_else(|| fail("cargo built no executable".to_owned()))
+}
+
+/// Returns the last lines of what cargo says.
+fn collect_log(from: Option<impl Read>) -> String {
+    let lines: Vec<String> = from
+        .into_iter()
+        .flat_map(|from| {
+            BufReader::new(from)
+                .lines()
+                .map_while(core::result::Result::ok)
+        })
+        .collect();
+    lines
+        .get(lines.len().saturating_sub(LOG_LINES)..)
+        .unwrap_or_default()
+        .join("\n")
+}
+
+/// Reads segments and build id; the error is a text for people.
+fn parse(elf: &[u8]) -> core::result::Result<(Vec<Segment>, [u8; 20]), String> {
+    let file = ElfFile::<FileHeader32<object::Endianness>>::parse(elf)
+        .map_err(|e| format!("no 32-bit ELF file: {e}"))?;
+    let endian = file.endian();
+    let mut segments = Vec::new();
+    for header in file.elf_program_headers() {
+        let data = header
+            .data(endian, elf)
+            .map_err(|()| "a segment is cut off".to_owned())?;
+        if header.p_type(endian) == PT_LOAD && !data.is_empty() {
+            // The load address: initialised data lies in flash and is copied at start-up.
+            segments.push(Segment {
+                address: header.p_paddr(endian),
+                bytes: data.to_vec(),
+            });
+        }
+    }
+    if segments.is_empty() {
+        return Err("it loads nothing".to_owned());
+    }
+    segments.sort_by_key(|segment| segment.address);
+    let build_id = file
+        .build_id()
+        .map_err(|e| format!("bad notes: {e}"))?
+        .ok_or("it has no build id (link with --build-id=sha1)")?;
+    let build_id = build_id
+        .try_into()
+        .map_err(|_| "its build id is no SHA-1".to_owned())?;
+    Ok((segments, build_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn word(bytes: &mut Vec<u8>, value: u32) {
+        bytes.extend(value.to_le_bytes());
+    }
+
+    /// An ELF file with one loaded segment and one build-id note.
+    fn sample() -> Vec<u8> {
+        let mut elf = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+        word(&mut elf, 2 | 40 << 16);
+        for value in [1, 0x100, 52, 0, 0, 52 | 32 << 16, 2] {
+            word(&mut elf, value);
+        }
+        word(&mut elf, 0);
+        let note_len = 12 + 4 + 20;
+        for value in [1, 116, 0x2000_0000, 0x100, 8, 8, 5, 4] {
+            word(&mut elf, value);
+        }
+        for value in [4, 124, 0x200, 0x200, note_len, note_len, 4, 4] {
+            word(&mut elf, value);
+        }
+        elf.extend(1..=8);
+        for value in [4, 20, 3] {
+            word(&mut elf, value);
+        }
+        elf.extend(b"GNU\0");
+        elf.extend([0xab; 20]);
+        elf
+    }
+
+    #[test]
+    fn segments_lie_at_their_load_address() {
+        let (segments, build_id) = parse(&sample()).unwrap();
+        assert_eq!(
+            segments,
+            [Segment {
+                address: 0x100,
+                bytes: (1..=8).collect()
+            }]
+        );
+        assert_eq!(build_id, [0xab; 20]);
+    }
+
+    #[test]
+    fn a_cut_file_is_an_error() {
+        let elf = sample();
+        assert!(parse(&elf[..130]).is_err());
+        assert!(parse(b"").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_files_never_panic(at: prop::sample::Index, value: u8, cut: prop::sample::Index) {
+            let mut elf = sample();
+            let place = at.index(elf.len());
+            elf[place] = value;
+            elf.truncate(cut.index(elf.len() + 1));
+            let _ = parse(&elf);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Putting an image and a model on a board.
+
+use crate::board::Board;
+use crate::error::{Error, Result};
+use crate::firmware::Image;
+
+/// A way to write the memory of a board and to start it.
+pub trait Flasher {
+    /// Writes `bytes` at `address`; `progress` gets the count of each piece.
+    ///
+    /// # Errors
+    /// [`Error::Flash`] when the memory does not take it, [`Error::Interrupted`].
+    fn write(&mut self, address: u32, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> Result<()>;
+
+    /// Reads back `bytes.len()` bytes at `address` and compares; `progress` as for `write`.
+    ///
+    /// # Errors
+    /// [`Error::Flash`] with the first wrong address, [`Error::Interrupted`].
+    fn verify(&mut self, address: u32, bytes: &[u8], progress: &mut dyn FnMut(usize))
+    -> Result<()>;
+
+    /// Resets the board and leaves it halted before its first instruction.
+    ///
+    /// # Errors
+    /// [`Error::Emulator`] or [`Error::Flash`] when it does not reset.
+    fn reset(&mut self) -> Result<()>;
+
+    /// Lets the board run.
+    ///
+    /// # Errors
+    /// [`Error::Emulator`] or [`Error::Flash`] when it does not run.
+    fn resume(&mut self) -> Result<()>;
+}
+
+/// Checks that firmware and model fit the board.
+///
+/// # Errors
+/// [`Error::Image`] when a segment lies outside the firmware's flash, [`Error::Model`] when the model is
+/// larger than its region.
+pub fn check_fit(board: &Board, image: &Image, model: &str, model_bytes: &[u8]) -> Result<()> {
+    for segment in &image.segments {
+        if !board
+            .firmware_region()
+            .holds(segment.address, segment.bytes.len())
+        {
+            let cause = format!(
+                "its segment of {} bytes at {:#010x} lies outside the firmware's flash of `{}`",
+                segment.bytes.len(),
+                segment.address,
+                board.name
+            );
+            return Err(Error::Image {
+                path: image.path.clone(),
+                cause,
+            });
+        }
+    }
+    let capacity = board.model.capacity_bytes as usize;
+    if model_bytes.len() > capacity {
+        let cause = format!(
+            "it has {} bytes, {} more than the model memory of `{}`",
+            model_bytes.len(),
+            model_bytes.len() - capacity,
+            board.name
+        );
+        return Err(Error::Model {
+            model: model.to_owned(),
+            cause,
+        });
+    }
+    Ok(())
+}
+
+/// Writes and verifies firmware and model; `progress` gets bytes done, of
+/// [`flash_work`] in all.
+///
+/// # Errors
+/// Those of [`Flasher::write`] and [`Flasher::verify`].
+pub fn flash(
+    flasher: &mut dyn Flasher,
+    board: &Board,
+    image: &Image,
+    model: &[u8],
+    progress: &mut dyn FnMut(usize),
+) -> Result<()> {
+    let parts = image
+        .segments
+        .iter()
+        .map(|segment| (segment.address, segment.bytes.as_slice()))
+        .chain([(board.model.address, model)]);
+    for (address, bytes) in parts {
+        flasher.write(address, bytes, progress)?;
+        flasher.verify(address, bytes, progress)?;
+    }
+    Ok(())
+}
+
+/// Returns the bytes that [`flash`] writes and reads back.
+#[must_use]
+pub fn flash_work(image: &Image, model: &[u8]) -> usize {
+    2 * (image
+        .segments
+        .iter()
+        .map(|segment| segment.bytes.len())
+        .sum::<usize>()
+        + model.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::{ModelRegion, Region};
+    use crate::firmware::Segment;
+
+    /// Memory that spoils one byte.
+    struct Memory {
+        bytes: Vec<u8>,
+        spoil: Option<usize>,
+    }
+
+    impl Flasher for Memory {
+        fn write(&mut self, at: u32, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> Result<()> {
+            let at = at as usize;
+            self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+            if let Some(place) = self.spoil {
+                self.bytes[place] ^= 4;
+            }
+            progress(bytes.len());
+            Ok(())
+        }
+
+        fn verify(&mut self, at: u32, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> Result<()> {
+            progress(bytes.len());
+            let found = &self.bytes[at as usize..][..bytes.len()];
+            let fail = |cause| Error::Flash {
+                address: at,
+                len: bytes.len(),
+                cause,
+            };
+            if found == bytes {
+                Ok(())
+            } else {
+                Err(fail("verify".to_owned()))
+            }
+        }
+
+        fn reset(&mut self) -> Result<()> {
+            Ok(())
+        }
+
+        fn resume(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn board() -> Board {
+        Board {
+            schema: 1,
+            name: "b".to_owned(),
+            chip: String::new(),
+            core: String::new(),
+            target: String::new(),
+            arena_bytes: 1,
+            stack_bytes: 1,
+            flash: Region {
+                origin: 0,
+                length: 96,
+            },
+            ram: Region {
+                origin: 512,
+                length: 64,
+            },
+            model: ModelRegion {
+                address: 64,
+                capacity_bytes: 32,
+            },
+            emulator: None,
+        }
+    }
+
+    fn image(address: u32, len: usize) -> Image {
+        let segments = vec![Segment {
+            address,
+            bytes: vec![7; len],
+        }];
+        Image {
+            path: "x.elf".into(),
+            elf: vec![],
+            segments,
+            build_id: [0; 20],
+        }
+    }
+
+    #[test]
+    fn all_bytes_are_written_and_read_back() {
+        let mut memory = Memory {
+            bytes: vec![0; 200],
+            spoil: None,
+        };
+        let (image, model) = (image(3, 50), [9; 30]);
+        let mut done = 0;
+        flash(&mut memory, &board(), &image, &model, &mut |n| done += n).unwrap();
+        assert_eq!(done, flash_work(&image, &model));
+        assert_eq!(memory.bytes[3..53], [7; 50]);
+        assert_eq!(memory.bytes[64..94], [9; 30]);
+        memory.spoil = Some(70);
+        let error = flash(&mut memory, &board(), &image, &model, &mut |_| ()).unwrap_err();
+        assert_eq!(error.exit_code(), crate::error::EXIT_LINK);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_before_it_is_written() {
+        assert!(check_fit(&board(), &image(0, 64), "m", &[0; 32]).is_ok());
+        let error = check_fit(&board(), &image(1, 64), "m", &[]).unwrap_err();
+        assert!(error.to_string().contains("outside the firmware's flash"), "{error}");
+        let error = check_fit(&board(), &image(0, 64), "m", &[0; 35]).unwrap_err();
+        assert!(error.to_string().contains("3 more than"), "{error}");
+    }
+}

@@ -1,0 +1,109 @@
+//! How a picture is cut into jobs, and whether a board has the memory for them.
+
+use std::path::Path;
+
+use mambalite::upscale::Executor;
+use mambalite_kernels::{Model, Plan, TileGrid};
+
+use crate::board::Board;
+use crate::error::{Error, Result};
+
+/// Largest side of a job, LR pixels: the wire counts them in 16 bits.
+const SIDE_MAX: usize = u16::MAX as usize;
+
+/// Sides of suggested tiles are multiples of this, LR pixels.
+const TILE_STEP: usize = 8;
+
+/// Margin that a tile is suggested with where the user chose none, LR pixels.
+pub const HALO_DEFAULT: usize = 8;
+
+/// Returns the tiles of a picture of `width` x `height` LR pixels; one where it goes as a whole.
+#[must_use]
+pub fn tiles(width: usize, height: usize, executor: Executor) -> TileGrid {
+    match executor {
+        Executor::Stream => TileGrid::new(width, height, width.max(height), 0),
+        Executor::Patch { tile, halo } => TileGrid::new(width, height, tile, halo),
+    }
+}
+
+/// Returns the bytes that a job of `width` LR pixels a row takes of a board's working memory: the
+/// network's and one row of input.
+#[must_use]
+pub fn arena_needed(model: &Model<'_>, width: usize) -> usize {
+    let row = width * model.config().channels;
+    row.next_multiple_of(size_of::<u64>()) + Plan::new(model, width).arena_bytes
+}
+
+/// Checks that a board can take every job of a picture.
+///
+/// # Errors
+/// [`Error::ArenaTooSmall`] with the missing bytes and a tile that fits, [`Error::Unfit`] when
+/// no tile fits or a job is too large for the wire.
+pub fn check(
+    board: &Board,
+    model: &Model<'_>,
+    picture: &Path,
+    (width, height): (usize, usize),
+    executor: Executor,
+) -> Result<()> {
+    for tile in tiles(width, height, executor) {
+        if tile.padded.width.max(tile.padded.height) > SIDE_MAX {
+            let cause = format!(
+                "a job has at most {SIDE_MAX} pixels a side; use --executor patch --tile N"
+            );
+            return Err(Error::Unfit {
+                path: picture.to_owned(),
+                cause,
+            });
+        }
+    }
+    let widest = tiles(width, height, executor).padded_width_max();
+    let needed = arena_needed(model, widest);
+    let available = board.arena_bytes as usize;
+    if needed <= available {
+        return Ok(());
+    }
+    let halo = match executor {
+        Executor::Stream => HALO_DEFAULT,
+        Executor::Patch { halo, .. } => halo,
+    };
+    match tile_max(model, available, halo) {
+        0 => Err(Error::Unfit {
+            path: picture.to_owned(),
+            cause: format!(
+                "the arena of `{}` lacks {} bytes, and no tile with a halo of {halo} fits",
+                board.name,
+                needed - available
+            ),
+        }),
+        tile => Err(Error::ArenaTooSmall {
+            board: board.name.clone(),
+            width: widest,
+            height,
+            needed,
+            available,
+            tile,
+        }),
+    }
+}
+
+/// Returns the largest good side of a tile whose padded rows fit `available` bytes, 0 where none
+/// does.
+#[must_use]
+pub fn tile_max(model: &Model<'_>, available: usize, halo: usize) -> usize {
+    let (mut fits, mut too_wide) = (0, SIDE_MAX + 1);
+    while too_wide - fits > 1 {
+        let middle = fits.midpoint(too_wide);
+        if arena_needed(model, middle) <= available {
+            fits = middle;
+        } else {
+            too_wide = middle;
+        }
+    }
+    let tile = fits.saturating_sub(halo.saturating_mul(2));
+    if tile < TILE_STEP {
+        tile
+    } else {
+        tile / TILE_STEP * TILE_STEP
+    }
+}

@@ -1,0 +1,72 @@
+//! What a board should compute: the same network on the host, one picture or tile at a time.
+
+use mambalite::picture::Picture;
+use mambalite_kernels::{Config, Digests, Layer, Model, Plan, Tap, Upscaler, Value};
+
+use crate::error::{Error, Result};
+
+/// Outcome of a job on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// SR picture, raster order, channels interleaved.
+    pub output: Vec<u8>,
+    /// One digest a layer, in the order of [`Layer::all`].
+    pub digests: Vec<u64>,
+}
+
+/// Runs `model` over `picture`.
+///
+/// # Errors
+/// [`Error::Reference`] when the picture cannot be run.
+pub fn run(model: &Model<'_>, picture: &Picture) -> Result<Reference> {
+    let mut digests = Digests::new(model.config());
+    let output = execute(model, picture, &mut digests)?;
+    let digests = digests.as_slice().to_vec();
+    Ok(Reference { output, digests })
+}
+
+/// Returns the bits of every value of `layer` in raster order.
+///
+/// # Errors
+/// As [`run`].
+pub fn trace(model: &Model<'_>, picture: &Picture, layer: Layer) -> Result<Vec<u32>> {
+    let mut keep = Keep {
+        config: *model.config(),
+        layer: layer.index(model.config()),
+        bits: Vec::new(),
+    };
+    execute(model, picture, &mut keep)?;
+    Ok(keep.bits)
+}
+
+/// A tap that keeps one layer.
+struct Keep {
+    config: Config,
+    layer: Option<usize>,
+    bits: Vec<u32>,
+}
+
+impl Tap for Keep {
+    fn record<V: Value>(&mut self, layer: Layer, values: &[V]) {
+        let index = layer.index(&self.config);
+        if index.is_some() && index == self.layer {
+            self.bits.extend(values.iter().map(|value| value.bits()));
+        }
+    }
+}
+
+fn execute(model: &Model<'_>, picture: &Picture, tap: &mut impl Tap) -> Result<Vec<u8>> {
+    let fail = |cause: &dyn core::fmt::Display| Error::Reference {
+        cause: cause.to_string(),
+    };
+    let (width, height) = (picture.width(), picture.height());
+    let arena_bytes = Plan::new(model, width).arena_bytes;
+    let mut arena = vec![0_u64; arena_bytes.div_ceil(size_of::<u64>())];
+    let mut run = Upscaler::new(model, width, height, &mut arena).map_err(|e| fail(&e))?;
+    let mut output = Vec::new();
+    for row in picture.rows() {
+        let mut sink = |_: usize, row: &[u8]| output.extend_from_slice(row);
+        run.push_row(row, tap, &mut sink).map_err(|e| fail(&e))?;
+    }
+    Ok(output)
+}

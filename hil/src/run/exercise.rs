@@ -1,0 +1,339 @@
+//! One board with one model: every picture, every tile, every control.
+
+use mambalite::picture::Picture;
+use mambalite_hil_wire::crc32;
+use mambalite_kernels::Tile;
+
+use super::{Order, Work, task::Task};
+use crate::bench::{Bench, check_identity};
+use crate::board::Board;
+use crate::controls;
+use crate::device::{Checked, Device};
+use crate::error::{Error, Result};
+use crate::firmware::Image;
+use crate::flasher::{Flasher, check_fit};
+use crate::geometry;
+use crate::interrupt::Interrupt;
+use crate::link::Link;
+use crate::observer::{Observer, Stage};
+use crate::report::{BoardReport, Images, JobReport, Memory, PictureReport, Rect};
+use crate::transport::Transport;
+
+/// Lines of the board's log that go into the report; all are in its file.
+const LOG_LINES: usize = 200;
+
+/// A board, its firmware, a model and pictures.
+pub(super) struct Exercise<'a> {
+    order: &'a Order,
+    board: &'a Board,
+    image: &'a Image,
+    work: &'a Work<'a>,
+    interrupt: &'a Interrupt,
+}
+
+/// Both sides of a magnified picture, put together from tiles.
+struct Stitched {
+    device: Vec<u8>,
+    reference: Vec<u8>,
+}
+
+impl<'a> Exercise<'a> {
+    pub(super) fn new(
+        order: &'a Order,
+        board: &'a Board,
+        image: &'a Image,
+        work: &'a Work<'a>,
+        interrupt: &'a Interrupt,
+    ) -> Self {
+        Self {
+            order,
+            board,
+            image,
+            work,
+            interrupt,
+        }
+    }
+
+    /// Runs everything; what was found before an error is in `report` all the same.
+    pub(super) fn run(
+        &self,
+        board_idx: usize,
+        report: &mut BoardReport,
+        images: &mut Vec<Images>,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let model = self.work.file.bytes();
+        check_fit(self.board, self.image, &self.order.model, model)?;
+        let log = format!("{}_{}.log", self.board.name, self.work.model.precision());
+        let log = self.order.out.join(log);
+        let (mut bench, link) = Bench::start(
+            self.board,
+            self.image,
+            model,
+            &log,
+            self.interrupt,
+            observer,
+        )?;
+        let outcome = self.shake_hands(link, report).and_then(|mut device| {
+            let flasher = bench.flasher();
+            let outcome = self.exercise(
+                &mut device,
+                flasher,
+                (board_idx, report, images),
+                observer,
+            );
+            report.link = *device.link.counters();
+            outcome
+        });
+        report.log = bench.finish();
+        let surplus = report.log.len().saturating_sub(LOG_LINES);
+        report.log.drain(..surplus);
+        outcome
+    }
+
+    fn shake_hands<T: Transport>(
+        &self,
+        mut link: Link<T>,
+        report: &mut BoardReport,
+    ) -> Result<Device<'a, T>> {
+        let info = link.hello()?;
+        report.device = Some((&info).into());
+        let (build_id, model) = (&self.image.build_id, &self.work.model);
+        check_identity(&info, self.board, build_id, &model.sha256())?;
+        Ok(Device::new(link, &self.board.name, model))
+    }
+
+    /// Sends every picture, then the faults.
+    fn exercise<T: Transport>(
+        &self,
+        device: &mut Device<'a, T>,
+        flasher: &mut dyn Flasher,
+        (board_idx, report, images): (usize, &mut BoardReport, &mut Vec<Images>),
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let total = self.work.tasks.iter().map(|task| self.bytes(task)).sum();
+        observer.begin(&self.board.name, Stage::Stream, total);
+        let mut done = 0;
+        for task in &self.work.tasks {
+            let stitched = self.picture(device, task, report, &mut done, observer)?;
+            let picture_idx = report.pictures.len();
+            let (sr, reference) = self.pictures(task, stitched)?;
+            report.pictures.push(self.save(task, &sr)?);
+            images.push(Images {
+                board_idx,
+                picture_idx,
+                lr: task.lr.clone(),
+                sr,
+                reference,
+                bicubic: task.bicubic.clone(),
+            });
+        }
+        observer.end();
+        observer.begin(&self.board.name, Stage::Controls, controls::COUNT as u64);
+        self.controls(device, flasher, report, observer)?;
+        observer.end();
+        Ok(())
+    }
+
+    /// Returns the bytes of LR picture that go to the board, halos included.
+    fn bytes(&self, task: &Task) -> u64 {
+        let tiles = geometry::tiles(task.lr.width(), task.lr.height(), self.order.executor);
+        let pixels = tiles.map(|tile| tile.padded.width * tile.padded.height);
+        (pixels.sum::<usize>() * task.lr.channels()) as u64
+    }
+
+    /// Sends a picture tile by tile.
+    fn picture<T: Transport>(
+        &self,
+        device: &mut Device<'a, T>,
+        task: &Task,
+        report: &mut BoardReport,
+        done: &mut u64,
+        observer: &mut dyn Observer,
+    ) -> Result<Stitched> {
+        let len = task.bicubic.data().len();
+        let mut stitched = Stitched {
+            device: vec![0; len],
+            reference: vec![0; len],
+        };
+        let tiles = geometry::tiles(task.lr.width(), task.lr.height(), self.order.executor);
+        for (index, tile) in tiles.enumerate() {
+            self.interrupt.check()?;
+            let padded = tile.padded;
+            let lr = task
+                .lr
+                .crop(padded.x, padded.y, padded.width, padded.height)?;
+            let before = *done;
+            let checked = device.check(&lr, &mut |acknowledged, _| {
+                observer.reach(before + acknowledged as u64);
+            })?;
+            *done += lr.data().len() as u64;
+            self.stitch(task, &tile, &checked, &mut stitched);
+            note_memory(&mut report.memory, &checked);
+            report.jobs.push(job_report(task, index, &tile, &lr, &checked));
+            if !checked.comparison.is_equal() && report.first_difference.is_none() {
+                locate(device, report, &lr, &checked, (&task.name, index))?;
+            }
+        }
+        Ok(stitched)
+    }
+
+    fn stitch(&self, task: &Task, tile: &Tile, checked: &Checked, into: &mut Stitched) {
+        let (scale, channels) = (self.work.model.config().scale, task.lr.channels());
+        let stride = task.bicubic.width() * channels;
+        let row_len = tile.padded.width * scale * channels;
+        let sides = [
+            (&checked.result.output, &mut into.device),
+            (&checked.reference.output, &mut into.reference),
+        ];
+        for (rows, picture) in sides {
+            for (y, row) in rows.chunks_exact(row_len).enumerate() {
+                tile.stitch(y, row, scale, channels, picture, stride);
+            }
+        }
+    }
+
+    /// Returns the board's picture and the reference's.
+    fn pictures(&self, task: &Task, stitched: Stitched) -> Result<(Picture, Picture)> {
+        let (width, height, channels) = task.bicubic.shape();
+        let picture = |data| Picture::new(width, height, channels, data);
+        Ok((picture(stitched.device)?, picture(stitched.reference)?))
+    }
+
+    fn save(&self, task: &Task, sr: &Picture) -> Result<PictureReport> {
+        let config = self.work.model.config();
+        let (stem, board) = (&task.stem, &self.board.name);
+        let file = if self.order.precisions.len() > 1 {
+            format!("{stem}_{board}_{}.png", self.work.model.precision())
+        } else {
+            format!("{stem}_{board}.png")
+        };
+        let path = self.order.out.join(&file);
+        if path.exists() && same_file(&path, &task.path) {
+            return Err(Error::Picture(mambalite::Error::OutputIsInput { path }));
+        }
+        sr.save(&path)?;
+        Ok(PictureReport {
+            name: task.name.clone(),
+            lr_size: [task.lr.width(), task.lr.height()],
+            sr_size: [sr.width(), sr.height()],
+            board_scores: task.scores(config, sr)?,
+            bicubic_scores: task.bicubic_scores,
+            files: vec![file],
+        })
+    }
+
+    /// Runs the negative controls on a corner of the first picture.
+    fn controls<T: Transport>(
+        &self,
+        device: &mut Device<'a, T>,
+        flasher: &mut dyn Flasher,
+        report: &mut BoardReport,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let Some(task) = self.work.tasks.first() else {
+            return Ok(());
+        };
+        let picture = controls::crop(&task.lr)?;
+        let good = device.check(&picture, &mut |_, _| ())?;
+        if !good.comparison.is_equal() {
+            // Faults on top of a fault prove nothing.
+            let whole = Tile {
+                core: corner(&picture),
+                padded: corner(&picture),
+            };
+            let job = job_report(task, 0, &whole, &picture, &good);
+            report.jobs.push(job);
+            if report.first_difference.is_none() {
+                let name = format!("{} (corner for the controls)", task.name);
+                locate(device, report, &picture, &good, (&name, 0))?;
+            }
+            let missing = "no negative controls: the board is wrong without them";
+            report.failure.get_or_insert_with(|| missing.to_owned());
+            return Ok(());
+        }
+        let mut subject = controls::Subject {
+            device,
+            flasher,
+            model_address: self.board.model.address,
+            file: self.work.file,
+            picture: &picture,
+            good: &good,
+        };
+        report.controls = controls::run(&mut subject, &mut |done| observer.reach(done))?;
+        Ok(())
+    }
+}
+
+/// Finds out where a job differs first.
+fn locate<T: Transport>(
+    device: &mut Device<'_, T>,
+    report: &mut BoardReport,
+    lr: &Picture,
+    checked: &Checked,
+    (name, tile): (&str, usize),
+) -> Result<()> {
+    report.first_difference = device.locate(lr, checked, name, tile)?;
+    if report.first_difference.is_none() {
+        report.failure = Some(format!(
+            "`{name}`, tile {tile}: {}, but not when run again: the board is not deterministic",
+            checked.comparison.describe()
+        ));
+    }
+    Ok(())
+}
+
+/// Returns the whole of a picture as a rectangle.
+fn corner(picture: &Picture) -> mambalite_kernels::Rect {
+    mambalite_kernels::Rect {
+        x: 0,
+        y: 0,
+        width: picture.width(),
+        height: picture.height(),
+    }
+}
+
+fn same_file(a: &std::path::Path, b: &std::path::Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
+
+fn note_memory(memory: &mut Memory, checked: &Checked) {
+    let result = &checked.result;
+    let arena = memory.arena_used_bytes.unwrap_or(0);
+    memory.arena_used_bytes = Some(arena.max(result.arena_needed as usize));
+    let stack = memory.stack_used_bytes.unwrap_or(0);
+    memory.stack_used_bytes = Some(stack.max(result.stack_used_bytes as usize));
+    memory.stack_size_bytes = result.stack_size_bytes as usize;
+}
+
+fn job_report(
+    task: &Task,
+    tile_idx: usize,
+    tile: &Tile,
+    lr: &Picture,
+    checked: &Checked,
+) -> JobReport {
+    let (result, padded) = (&checked.result, tile.padded);
+    JobReport {
+        input: task.path.display().to_string(),
+        tile: tile_idx,
+        rect: Rect {
+            x: padded.x,
+            y: padded.y,
+            width: padded.width,
+            height: padded.height,
+        },
+        input_bytes: lr.data().len(),
+        output_bytes: result.output.len(),
+        output_crc32: format!("{:#010x}", crc32(&result.output)),
+        output_equal: checked.comparison.output_equal,
+        layers: checked.comparison.layers.clone(),
+        cycles: result.cycles,
+        wall_ms: checked.wall.as_secs_f64() * 1e3,
+        attempts: result.attempts,
+        device_frames_bad: result.frames_bad,
+    }
+}

@@ -1,0 +1,196 @@
+//! Finding the compiler for a board's target.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{Error, Result};
+
+/// Debian's own toolchain, used where rustup has not installed the target.
+const SYSTEM_CARGO: &str = "/usr/bin/cargo";
+const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
+
+/// Linker of bare-metal images.
+const LINKER: &str = "ld.lld";
+
+/// Oldest compiler that reads the sources.
+const RUSTC_MINOR_MIN: u32 = 95;
+
+/// Variables of the caller's build that would change the firmware's.
+const FOREIGN: [&str; 9] = [
+    "RUSTC",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTDOC",
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_MAKEFLAGS",
+];
+
+/// A way to build for a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Toolchain {
+    /// A toolchain with the target's library installed.
+    Installed {
+        /// The program.
+        cargo: PathBuf,
+    },
+    /// Debian's compiler, which builds the core library from its source.
+    System,
+}
+
+impl Toolchain {
+    /// Finds a toolchain for `target`.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] with the command that installs one.
+    pub fn find(target: &str) -> Result<Self> {
+        if let Some(cargo) = installed(target) {
+            return Ok(Self::Installed { cargo });
+        }
+        let packages = missing_packages();
+        if packages.is_empty() {
+            return Ok(Self::System);
+        }
+        Err(Error::Missing {
+            purpose: format!("build for {target}"),
+            missing: format!("a Rust toolchain for it (Debian: {})", packages.join(", ")),
+            command: apt_install(&packages),
+        })
+    }
+
+    /// Returns the command that builds for `target`, less the folder and what is to be built.
+    #[must_use]
+    pub fn cargo_build(&self, target: &str) -> Command {
+        let mut command = match self {
+            Self::Installed { cargo } => Command::new(cargo),
+            Self::System => Command::new(SYSTEM_CARGO),
+        };
+        for variable in FOREIGN {
+            command.env_remove(variable);
+        }
+        command.args(["build", "--release", "--target", target]);
+        if *self == Self::System {
+            let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase());
+            command
+                .arg("-Zbuild-std=core")
+                .env_remove("RUSTUP_TOOLCHAIN")
+                .env("RUSTC", SYSTEM_RUSTC)
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env(linker.replace(['-', '.'], "_"), LINKER);
+        }
+        command
+    }
+
+    /// Returns the compiler's own description, for the report.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let rustc = match self {
+            Self::Installed { .. } => Path::new("rustc"),
+            Self::System => Path::new(SYSTEM_RUSTC),
+        };
+        output(rustc, &["--version"]).unwrap_or_else(|| "unknown".to_owned())
+    }
+}
+
+/// Returns the command that installs Debian packages, as it must be typed here.
+#[must_use]
+pub fn apt_install(packages: &[&str]) -> String {
+    format!("sudo apt-get install -y {}", packages.join(" "))
+}
+
+/// Finds a program on the search path.
+#[must_use]
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path: OsString = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Returns cargo when its compiler has the library of `target`.
+fn installed(target: &str) -> Option<PathBuf> {
+    let root = output(Path::new("rustc"), &["--print", "sysroot"])?;
+    let library = Path::new(&root)
+        .join("lib/rustlib")
+        .join(target)
+        .join("lib");
+    library.is_dir().then(|| find_program("cargo"))?
+}
+
+/// Returns the Debian packages that the system toolchain lacks.
+fn missing_packages() -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    let version = output(Path::new(SYSTEM_RUSTC), &["--version"]);
+    if version
+        .as_deref()
+        .and_then(minor)
+        .is_none_or(|minor| minor < RUSTC_MINOR_MIN)
+    {
+        packages.push("rustc-web");
+    }
+    if !Path::new(SYSTEM_CARGO).is_file() {
+        packages.push("cargo-web");
+    }
+    let source = output(Path::new(SYSTEM_RUSTC), &["--print", "sysroot"])
+        .map(|root| Path::new(&root).join("lib/rustlib/src/rust/library/core"));
+    if !source.is_some_and(|dir| dir.is_dir()) {
+        packages.push("rust-web-src");
+    }
+    if find_program(LINKER).is_none() {
+        packages.push("lld");
+    }
+    packages
+}
+
+/// Returns the trimmed output of a command that succeeds.
+fn output(program: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
+
+/// Returns y of `rustc x.y.z`.
+fn minor(version: &str) -> Option<u32> {
+    version
+        .split_whitespace()
+        .nth(1)?
+        .split('.')
+        .nth(1)?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(
+            minor("rustc 1.96.0 (ac68faa20 2026-05-25) (built from source)"),
+            Some(96)
+        );
+        assert_eq!(minor("rustc 1.63.0"), Some(63));
+        assert_eq!(minor("gcc"), None);
+    }
+
+    #[test]
+    fn the_system_build_is_shielded_from_the_callers_flags() {
+        let command = Toolchain::System.cargo_build("thumbv8m.main-none-eabihf");
+        let variable = |name: &str| {
+            command
+                .get_envs()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.is_some())
+        };
+        assert_eq!(variable("RUSTFLAGS"), Some(false));
+        assert_eq!(variable("RUSTC"), Some(true));
+        assert_eq!(
+            variable("CARGO_TARGET_THUMBV8M_MAIN_NONE_EABIHF_LINKER"),
+            Some(true)
+        );
+    }
+}

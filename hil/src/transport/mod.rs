@@ -1,0 +1,41 @@
+//! The line to a board: bytes both ways, with deadlines.
+
+mod damaged;
+mod pipe;
+mod serial;
+
+use std::time::Duration;
+
+use crate::error::Result;
+
+pub use damaged::Damaged;
+pub use pipe::Pipe;
+pub use serial::Serial;
+pub(crate) use serial::{open_reader, read_all};
+
+/// A line that carries bytes both ways and may damage them.
+pub trait Transport: Send {
+    /// Sends all of `bytes` or fails when the line does not take them within `deadline`.
+    ///
+    /// # Errors
+    /// [`Error::Line`](crate::Error::Line) when the line is gone,
+    /// [`Error::Timeout`](crate::Error::Timeout) when the other side does not read.
+    fn send(&mut self, bytes: &[u8], deadline: Duration) -> Result<()>;
+
+    /// Fills the front of `buffer` with what has come and returns the count; waits at most
+    /// `wait` for the first byte and returns 0 when none came.
+    ///
+    /// # Errors
+    /// [`Error::Line`](crate::Error::Line) when the line is gone.
+    fn receive(&mut self, buffer: &mut [u8], wait: Duration) -> Result<usize>;
+}
+
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn send(&mut self, bytes: &[u8], deadline: Duration) -> Result<()> {
+        (**self).send(bytes, deadline)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], wait: Duration) -> Result<usize> {
+        (**self).receive(buffer, wait)
+    }
+}

@@ -1,0 +1,14 @@
+//! The harness against boards: the real firmware in this process behind a line that damages what
+//! it carries, scripted boards that break the rules, and QEMU.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test"
+)]
+
+mod clean_line;
+mod damaged_line;
+mod in_process;
+mod model;
+mod qemu;
+mod qemu_program;
+mod scripted;

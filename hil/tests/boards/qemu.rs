@@ -1,0 +1,145 @@
+//! The firmware in QEMU: flashed, reset, talked to and ended like a board.
+
+use std::path::Path;
+
+use mambalite_hil::bench::{Bench, check_identity};
+use mambalite_hil::board::Boards;
+use mambalite_hil::device::{Device, Extras};
+use mambalite_hil::error::EXIT_LINK;
+use mambalite_hil::firmware;
+use mambalite_hil::flasher::{Flasher, check_fit};
+use mambalite_hil::interrupt::Interrupt;
+use mambalite_hil::link::{Damage, DeviceModel};
+use mambalite_hil::observer::Silent;
+use mambalite_hil::qemu::Qemu;
+
+use crate::model::{invented, picture};
+
+fn boards() -> Boards {
+    Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// Everything that a run does to one board, step by step.
+fn exercise(name: &str) {
+    let (interrupt, boards, file) = (Interrupt::default(), boards(), invented(5));
+    let model = file.model();
+    let board = boards.load(name).unwrap();
+    let image = firmware::build(&boards, &board, true, &interrupt, &mut |_| ()).unwrap();
+    check_fit(&board, &image, "invented", file.bytes()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let (mut bench, mut link) =
+        Bench::start(&board, &image, file.bytes(), &log, &interrupt, &mut Silent).unwrap();
+    let info = link.hello().unwrap();
+    check_identity(&info, &board, &image.build_id, &model.sha256()).unwrap();
+    assert_eq!(link.echo(&[0, 1, 2, 0xff].repeat(2000)).unwrap(), 0);
+
+    let mut device = Device::new(link, name, &model);
+    let picture = picture(24, 20);
+    let checked = device.check(&picture, &mut |_, _| ()).unwrap();
+    assert!(
+        checked.comparison.is_equal(),
+        "{}",
+        checked.comparison.describe()
+    );
+    assert_eq!(checked.result.attempts, 1);
+    assert!(checked.result.stack_used_bytes > 0);
+    assert!(checked.result.stack_used_bytes < checked.result.stack_size_bytes);
+    assert!(checked.result.arena_needed <= board.arena_bytes);
+
+    let damage = Some(Damage {
+        frame_idx: 1,
+        bit_idx: 999,
+    });
+    let again = device
+        .run(
+            &picture,
+            Extras {
+                trace: Some(0),
+                damage,
+            },
+            &mut |_, _| (),
+        )
+        .unwrap();
+    assert!(again.output == checked.result.output);
+    assert!(!again.trace.is_empty() && again.frames_bad > 0);
+
+    // A spoiled model is refused after a reset, the mended one is taken.
+    let address = board.model.address + file.bytes().len() as u32 - 20;
+    let good = file.bytes()[file.bytes().len() - 20];
+    for (byte, refused) in [(good ^ 1, true), (good, false)] {
+        let flasher = bench.flasher();
+        flasher.write(address, &[byte], &mut |_| ()).unwrap();
+        flasher.reset().unwrap();
+        flasher.resume().unwrap();
+        let model = device.link.hello().unwrap().model;
+        assert_eq!(
+            matches!(model, DeviceModel::Refused { .. }),
+            refused,
+            "{model:?}"
+        );
+    }
+    let checked = device.check(&picture, &mut |_, _| ()).unwrap();
+    assert!(
+        checked.comparison.is_equal(),
+        "{}",
+        checked.comparison.describe()
+    );
+
+    let lines = bench.finish();
+    assert!(
+        lines.iter().any(|line| line.message.contains("job")),
+        "{lines:?}"
+    );
+    assert!(lines.iter().all(|line| !line.place.is_empty()), "{lines:?}");
+    let file = std::fs::read_to_string(log).unwrap();
+    assert_eq!(file.lines().count(), lines.len());
+    let error = device.link.hello().unwrap_err();
+    assert_eq!(
+        error.exit_code(),
+        EXIT_LINK,
+        "a board that is gone: {error}"
+    );
+}
+
+#[test]
+fn a_cortex_m4_computes_the_same_bits() {
+    exercise("qemu-mps2-an386");
+}
+
+#[test]
+fn a_cortex_m7_computes_the_same_bits() {
+    exercise("qemu-mps2-an500");
+}
+
+#[test]
+fn a_dropped_emulator_is_gone() {
+    let board = boards().load("qemu-mps2-an386").unwrap();
+    let mut qemu = Qemu::start(&board, &Interrupt::default()).unwrap();
+    let process = format!("/proc/{}/cmdline", qemu.process_id());
+    let words = std::fs::read_to_string(&process).unwrap();
+    assert!(words.contains("qemu-system-arm"), "{words}");
+    qemu.write(0, &[1, 2, 3], &mut |_| ()).unwrap();
+    qemu.verify(0, &[1, 2, 3], &mut |_| ()).unwrap();
+    let error = qemu.verify(0, &[1, 2, 4], &mut |_| ()).unwrap_err();
+    assert!(error.to_string().contains("0x00000002"), "{error}");
+    drop(qemu);
+    assert!(!Path::new(&process).exists());
+}
+
+#[test]
+fn running_an_empty_board_is_told_as_a_lock_up() {
+    let board = boards().load("qemu-mps2-an386").unwrap();
+    let mut qemu = Qemu::start(&board, &Interrupt::default()).unwrap();
+    qemu.reset().unwrap();
+    // The core may fault before or after the emulator has answered.
+    let _ = qemu.resume();
+    let error = (0..50).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        qemu.reset().err()
+    });
+    let error = error
+        .expect("an emulator that aborted takes no orders")
+        .to_string();
+    assert!(error.contains("locked up"), "{error}");
+}

@@ -1,0 +1,20 @@
+//! The host side of `mambalite`: pictures, resampling, scores, evaluation sets, checkpoints and
+//! models.
+
+pub mod arrays;
+pub mod atomic_file;
+mod calibrate;
+pub mod checkpoint;
+pub mod dataset;
+pub mod error;
+pub mod import;
+pub mod metrics;
+pub mod model_file;
+pub mod picture;
+pub mod plane;
+pub mod quantize;
+pub mod registry;
+pub mod resize;
+pub mod upscale;
+
+pub use error::{Error, Result};

@@ -1,0 +1,9 @@
+//! Numbers: the float functions of [`float`] and the fixed-point functions of [`fixed`].
+//!
+//! Everything here is specified to the bit: additions, multiplications, divisions and square roots
+//! of IEEE 754 with round to nearest even, the fused multiply-add, integer operations, and nothing
+//! of the platform's math library.
+
+pub mod fixed;
+pub mod float;
+mod series;

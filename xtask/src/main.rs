@@ -1,0 +1,71 @@
+//! Tasks of developers and of CI: `cargo xtask TASK`.
+
+mod counts;
+mod demo;
+mod firmware;
+mod packages;
+mod process;
+mod repository;
+mod suite;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of developers and of CI.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Installs the Debian packages that the other tasks need and that are not there yet.
+    Setup,
+    /// Sends a picture through the virtual Cortex-M7 board and prints the report's path last.
+    Demo {
+        /// A photograph to use instead of the one that comes from PyPI.
+        #[arg(long)]
+        input: Option<PathBuf>,
+        /// The board.
+        #[arg(long, default_value = demo::BOARD)]
+        board: String,
+    },
+    /// Runs all tests and prints the sum of passed, failed and skipped last.
+    Test,
+    /// Runs what CI runs: as `test`, but a missing tool is a failure.
+    Ci,
+    /// Builds the firmware of one board or of all, and prints the path of each ELF file.
+    Firmware {
+        /// Name of the board, a folder of firmware/boards.
+        #[arg(long)]
+        board: Option<String>,
+    },
+    /// Checks what the compiler does not: length of files and functions, words, sizes, headings.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Setup => packages::install(&packages::Purpose::ALL),
+        Task::Demo { input, board } => demo::run(input.as_deref(), &board),
+        Task::Test => suite::run(suite::Strictness::Lenient),
+        Task::Ci => suite::run(suite::Strictness::Strict),
+        Task::Firmware { board } => firmware::run(board.as_deref()),
+        Task::Tidy => tidy::run(),
+    };
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("error: {error:#}");
+    // As for the other programs: 1 a failure, 5 something is missing on this machine.
+    ExitCode::from(if error.is::<packages::Missing>() {
+        5
+    } else {
+        1
+    })
+}

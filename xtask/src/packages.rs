@@ -1,0 +1,110 @@
+//! The Debian packages that tasks need.
+
+use std::fmt;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::firmware::Toolchain;
+use crate::process;
+
+/// What packages are needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Build firmware.
+    Firmware,
+    /// Run virtual boards.
+    VirtualBoards,
+    /// Fetch the picture of the demo.
+    DemoPicture,
+}
+
+impl Purpose {
+    /// All there are.
+    pub(crate) const ALL: [Self; 3] = [Self::Firmware, Self::VirtualBoards, Self::DemoPicture];
+
+    /// Returns the packages this needs that are not there.
+    fn missing(self) -> Vec<&'static str> {
+        match self {
+            Self::Firmware => Toolchain::missing_packages(),
+            Self::VirtualBoards if process::find("qemu-system-arm").is_some() => Vec::new(),
+            Self::VirtualBoards => vec!["qemu-system-arm"],
+            Self::DemoPicture if has_pip() => Vec::new(),
+            Self::DemoPicture => vec!["python3-pip"],
+        }
+    }
+}
+
+/// Packages that are missing and that this user may not install.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    packages: Vec<&'static str>,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let packages = self.packages.join(" ");
+        writeln!(f, "Debian packages are missing. Install them with")?;
+        writeln!(f)?;
+        write!(
+            f,
+            "    sudo apt-get update && sudo apt-get install -y --no-install-recommends {packages}"
+        )
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// Installs the missing packages, as root or through a sudo that asks for no password.
+pub(crate) fn install(purposes: &[Purpose]) -> Result<()> {
+    let packages: Vec<_> = purposes
+        .iter()
+        .flat_map(|purpose| purpose.missing())
+        .collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let Some(prefix) = privilege() else {
+        return Err(Missing { packages }.into());
+    };
+    let root = crate::repository::root();
+    process::run(apt(prefix).arg("update"), &root)?;
+    let mut install = apt(prefix);
+    install
+        .args(["install", "-y", "--no-install-recommends"])
+        .args(&packages);
+    process::run(&mut install, &root)?;
+    let packages: Vec<_> = purposes
+        .iter()
+        .flat_map(|purpose| purpose.missing())
+        .collect();
+    if packages.is_empty() {
+        Ok(())
+    } else {
+        Err(Missing { packages }.into())
+    }
+}
+
+/// Returns the words before `apt-get` that make it run as root, if there are any that do.
+fn privilege() -> Option<&'static [&'static str]> {
+    const ROOT: &[&str] = &[];
+    const SUDO: &[&str] = &["sudo", "-n"];
+    process::find("apt-get")?;
+    if process::first_line("id", &["-u"]).as_deref() == Some("0") {
+        return Some(ROOT);
+    }
+    process::succeeds(Command::new("sudo").args(["-n", "true"])).then_some(SUDO)
+}
+
+fn apt(prefix: &[&str]) -> Command {
+    let mut words = prefix
+        .iter()
+        .chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+    let mut command = Command::new(words.next().unwrap_or(&"apt-get"));
+    command.args(words);
+    command
+}
+
+fn has_pip() -> bool {
+    process::succeeds(Command::new("python3").args(["-m", "pip", "--version"]))
+}

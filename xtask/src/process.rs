@@ -1,0 +1,106 @@
+//! Running programs.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+
+/// Returns the cargo that runs this task.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Finds a program on the search path.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// Returns the first line that a program prints, if it runs and succeeds.
+pub(crate) fn first_line(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output
+        .status
+        .success()
+        .then(|| text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// Tells whether a program runs and succeeds, without showing what it prints.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    let quiet = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+/// Runs a program in a folder and shows what it does.
+pub(crate) fn run(command: &mut Command, folder: &Path) -> Result<()> {
+    show(command);
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.current_dir(folder).stdin(Stdio::null()).status();
+    let status = status.with_context(|| format!("start {program}"))?;
+    if !status.success() {
+        bail!("{program} ended with {status}");
+    }
+    Ok(())
+}
+
+/// Runs a program, shows what it prints and returns whether it succeeded, and its lines.
+pub(crate) fn run_and_listen(command: &mut Command, folder: &Path) -> Result<(bool, Vec<String>)> {
+    show(command);
+    let program = command.get_program().to_string_lossy().into_owned();
+    command
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("start {program}"))?;
+    let errors = child.stderr.take();
+    let errors = thread::spawn(move || errors.map(|pipe| echo(pipe, std::io::stderr())));
+    let mut lines = child
+        .stdout
+        .take()
+        .map_or_else(Vec::new, |pipe| echo(pipe, std::io::stdout()));
+    lines.extend(errors.join().ok().flatten().unwrap_or_default());
+    let status = child
+        .wait()
+        .with_context(|| format!("wait for {program}"))?;
+    Ok((status.success(), lines))
+}
+
+/// Copies lines from a pipe to a stream and keeps them.
+fn echo(pipe: impl Read, mut to: impl Write) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in BufReader::new(pipe)
+        .split(b'\n')
+        .map_while(|line| line.ok())
+    {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        // Nobody may be listening any more; the lines still count.
+        let _ = writeln!(to, "{line}");
+        lines.push(line);
+    }
+    lines
+}
+
+fn show(command: &Command) {
+    let program = Path::new(command.get_program());
+    let name = program
+        .file_name()
+        .unwrap_or(program.as_os_str())
+        .to_string_lossy();
+    let arguments = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy());
+    let words: Vec<_> = arguments.collect();
+    eprintln!("== {name} {}", words.join(" "));
+}

@@ -1,0 +1,106 @@
+//! All checks and tests, in the order in which a failure costs least.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::counts::Counts;
+use crate::packages::{self, Purpose};
+use crate::{firmware, process, repository, tidy};
+
+/// What to do about a tool of the developers that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    /// Go on without it and say so.
+    Lenient,
+    /// Fail.
+    Strict,
+}
+
+/// Runs everything; the sum of the tests is the last line.
+pub(crate) fn run(strictness: Strictness) -> Result<()> {
+    let start = Instant::now();
+    packages::install(&[Purpose::Firmware, Purpose::VirtualBoards])?;
+    let (root, firmware) = (repository::root(), repository::firmware());
+    if has("fmt", strictness)? {
+        process::run(process::cargo().args(["fmt", "--check"]), &root)?;
+        process::run(process::cargo().args(["fmt", "--check"]), &firmware)?;
+    }
+    tidy::run()?;
+    if has("clippy", strictness)? {
+        let lint = ["clippy", "--all-targets", "--", "-D", "warnings"];
+        process::run(process::cargo().arg("--locked").args(lint), &root)?;
+        process::run(process::cargo().arg("--locked").args(lint), &firmware)?;
+    }
+    for board in firmware::boards()? {
+        firmware::build(&board)?;
+    }
+    let nextest = has("nextest", strictness)?;
+    let mut suites = vec![(cargo(&["test", "--all-targets"]), firmware.as_path())];
+    if nextest {
+        suites.push((
+            cargo(&["nextest", "run", "--workspace", "--profile", "ci"]),
+            &root,
+        ));
+        suites.push((
+            cargo(&["nextest", "run", "--workspace", "--profile", "hil"]),
+            &root,
+        ));
+    } else {
+        // One at a time: the virtual boards are among them.
+        let serial = [
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--",
+        ];
+        let mut all = cargo(&serial);
+        all.args(["--show-output", "--test-threads=1"]);
+        suites.push((all, &root));
+    }
+    suites.push((cargo(&["test", "--workspace", "--doc"]), &root));
+    let counts = run_suites(suites)?;
+    println!("{} s", start.elapsed().as_secs());
+    println!(
+        "{} passed, {} failed, {} skipped",
+        counts.passed, counts.failed, counts.skipped
+    );
+    ensure!(counts.failed == 0, "{} tests failed", counts.failed);
+    Ok(())
+}
+
+/// Runs test suites to the end, whatever fails on the way.
+fn run_suites(suites: Vec<(Command, &Path)>) -> Result<Counts> {
+    let mut counts = Counts::default();
+    for (mut command, folder) in suites {
+        let (succeeded, lines) = process::run_and_listen(&mut command, folder)?;
+        let these = Counts::of(&lines);
+        // A suite that did not even build has no tests to count.
+        counts.failed += usize::from(!succeeded && these.failed == 0);
+        counts += these;
+    }
+    Ok(counts)
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = process::cargo();
+    command.arg("--locked").args(arguments);
+    command
+}
+
+/// Tells whether a command of cargo is installed.
+fn has(command: &str, strictness: Strictness) -> Result<bool> {
+    if process::succeeds(process::cargo().args([command, "--version"])) {
+        return Ok(true);
+    }
+    if strictness == Strictness::Strict {
+        bail!("cargo {command} is not installed");
+    }
+    eprintln!("cargo {command} is not installed: that check is left out");
+    Ok(false)
+}
