@@ -10,7 +10,10 @@ fn main() {
     // others take the same bits from libm.
     println!("cargo::rerun-if-env-changed=RUSTC_BOOTSTRAP");
     let unstable = std::env::var("RUSTC_BOOTSTRAP").is_ok_and(|v| v == "1");
-    if unstable && has_fpu && (target.starts_with("thumbv7em") || target.starts_with("thumbv8m.main")) {
+    if unstable
+        && has_fpu
+        && (target.starts_with("thumbv7em") || target.starts_with("thumbv8m.main"))
+    {
         println!("cargo::rustc-cfg=vfma");
     }
 }

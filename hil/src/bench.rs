@@ -85,7 +85,11 @@ pub fn check_identity(
         })
     };
     same("name", info.board.clone(), board.name.clone())?;
-    same("build id", hex::encode(info.build_id), hex::encode(build_id))?;
+    same(
+        "build id",
+        hex::encode(info.build_id),
+        hex::encode(build_id),
+    )?;
     let model = match &info.model {
         DeviceModel::Ready { sha256, .. } => hex::encode(sha256),
         DeviceModel::Refused { code, detail } => format!("refused ({detail}, code {code})"),

@@ -274,7 +274,11 @@ mod tests {
         refused("log-uart = 1", "log-uart = 1\nspeed = 3", "speed");
         refused("chip = \"X\"", "", "chip");
         refused("address = 0x10000", "address = 0x10008", "multiple of 16");
-        refused("address = 0x10000", "address = 0x10010", "outside the flash");
+        refused(
+            "address = 0x10000",
+            "address = 0x10010",
+            "outside the flash",
+        );
         refused("origin = 0x20000000", "origin = 0x1ffff", "overlaps");
         refused("arena-bytes = 0x1000", "arena-bytes = 0x10000", "together");
         refused("log-uart = 1", "log-uart = 0", "same port");

@@ -48,6 +48,9 @@ pub struct Subject<'a, 'm, T> {
     pub good: &'a Checked,
 }
 
+/// One control.
+type Control<T> = fn(&mut Subject<'_, '_, T>) -> Result<ControlReport>;
+
 /// Cuts the picture of the controls out of `picture`: its upper left corner.
 ///
 /// # Errors
@@ -71,7 +74,7 @@ pub fn run<T: Transport>(
     let mut reports = Vec::with_capacity(COUNT);
     // The model in flash comes last: it resets the board, and the others count on what the board
     // has counted.
-    let all: [fn(&mut Subject<'_, '_, T>) -> Result<ControlReport>; COUNT] = [
+    let all: [Control<T>; COUNT] = [
         input_bit,
         expected_bit,
         frame_bit,
@@ -163,7 +166,9 @@ fn frame_bit<T: Transport>(subject: &mut Subject<'_, '_, T>) -> Result<ControlRe
             bit_idx: FRAME_BIT,
         }),
     };
-    let result = subject.device.run(subject.picture, extras, &mut |_, _| ())?;
+    let result = subject
+        .device
+        .run(subject.picture, extras, &mut |_, _| ())?;
     let naks = subject.device.link.counters().naks - naks_before;
     let config = subject.device.model().config();
     let comparison = Comparison::new(config, &result, &subject.good.reference);
@@ -220,9 +225,10 @@ fn stored_weight_bit<T: Transport>(subject: &mut Subject<'_, '_, T>) -> Result<C
 
     let damaged = restart(subject, address, good ^ 0x10)?;
     let (caught, how) = match damaged {
-        DeviceModel::Refused { code, detail } => {
-            (true, format!("the board refused it: {detail} (code {code})"))
-        }
+        DeviceModel::Refused { code, detail } => (
+            true,
+            format!("the board refused it: {detail} (code {code})"),
+        ),
         DeviceModel::Ready { .. } => (false, "the board took it for good".to_owned()),
     };
     // What was damaged is mended, so that the board can be used for more.

@@ -212,7 +212,10 @@ mod tests {
     fn what_does_not_fit_is_refused_before_it_is_written() {
         assert!(check_fit(&board(), &image(0, 64), "m", &[0; 32]).is_ok());
         let error = check_fit(&board(), &image(1, 64), "m", &[]).unwrap_err();
-        assert!(error.to_string().contains("outside the firmware's flash"), "{error}");
+        assert!(
+            error.to_string().contains("outside the firmware's flash"),
+            "{error}"
+        );
         let error = check_fit(&board(), &image(0, 64), "m", &[0; 35]).unwrap_err();
         assert!(error.to_string().contains("3 more than"), "{error}");
     }

@@ -38,7 +38,11 @@ struct Histogram {
 
 impl Histogram {
     fn new() -> Self {
-        Self { counts: vec![0; 1 << 15], total: 0, max: 0.0 }
+        Self {
+            counts: vec![0; 1 << 15],
+            total: 0,
+            max: 0.0,
+        }
     }
 
     fn add(&mut self, value: f32) {
@@ -89,25 +93,43 @@ impl Calibration {
         let mut factors: BTreeMap<Layer, Vec<Factor>> = BTreeMap::new();
         for (index, (weight, form)) in config.weights().zip(forms).enumerate() {
             let v = weight_param(weight.name).factor("v").part("weight");
-            if let (Some(rank), Some(v), Some(layer)) =
-                (form.rank(), arrays.get::<f32>(v), input_layer(config, weight.name))
-            {
+            if let (Some(rank), Some(v), Some(layer)) = (
+                form.rank(),
+                arrays.get::<f32>(v),
+                input_layer(config, weight.name),
+            ) {
                 let (taps, inputs) = (weight.taps, weight.inputs);
-                factors.entry(layer).or_default().push(Factor { index, taps, inputs, rank, v: v.to_vec() });
+                factors.entry(layer).or_default().push(Factor {
+                    index,
+                    taps,
+                    inputs,
+                    rank,
+                    v: v.to_vec(),
+                });
             }
         }
-        Self { config: *config, histograms: BTreeMap::new(), states: BTreeMap::new(), factors }
+        Self {
+            config: *config,
+            histograms: BTreeMap::new(),
+            states: BTreeMap::new(),
+            factors,
+        }
     }
 
     /// Returns the magnitude at which a tensor is clipped; a tiny one for a tensor of zeros.
     pub(crate) fn clip(&self, tensor: Tensor, percentile: f64) -> f64 {
-        let clip = self.histograms.get(&tensor).map_or(0.0, |h| h.clip(percentile));
+        let clip = self
+            .histograms
+            .get(&tensor)
+            .map_or(0.0, |h| h.clip(percentile));
         f64::from(clip).max(1e-6)
     }
 
     /// Returns a bound of the inner values of low-rank weight `index`.
     pub(crate) fn middle(&self, index: usize, taps: usize) -> f64 {
-        (0..taps).map(|tap| self.clip(Tensor::Middle(index, tap), 100.0)).sum()
+        (0..taps)
+            .map(|tap| self.clip(Tensor::Middle(index, tap), 100.0))
+            .sum()
     }
 
     /// Returns the largest magnitude of the states of channel `e`.
@@ -125,22 +147,39 @@ impl Calibration {
         let inner = self.config.inner;
         let max = self.states.entry(key).or_insert_with(|| vec![0.0; inner]);
         for row in values.chunks_exact(inner) {
-            max.iter_mut().zip(row).for_each(|(m, v)| *m = m.max(v.abs()));
+            max.iter_mut()
+                .zip(row)
+                .for_each(|(m, v)| *m = m.max(v.abs()));
         }
     }
 
     /// Watches the inner values of the weights that take `layer`.
     fn add_middles(&mut self, layer: Layer, values: &[f32]) {
-        let Some(factors) = self.factors.remove(&layer) else { return };
+        let Some(factors) = self.factors.remove(&layer) else {
+            return;
+        };
         for factor in &factors {
             // Of x_proj only the step size goes on; of other layers the whole pixel.
-            let pixel = if values.len().is_multiple_of(factor.inputs) { factor.inputs } else { values.len() };
+            let pixel = if values.len().is_multiple_of(factor.inputs) {
+                factor.inputs
+            } else {
+                values.len()
+            };
             for x in values.chunks_exact(pixel) {
                 let x = &x[..factor.inputs];
                 for tap in 0..factor.taps {
-                    let v = &factor.v[tap * factor.inputs * factor.rank..][..factor.inputs * factor.rank];
-                    let product = |r| x.iter().zip(v[r..].iter().step_by(factor.rank)).map(|(x, v)| x * v).sum();
-                    self.add(Tensor::Middle(factor.index, tap), (0..factor.rank).map(product));
+                    let v = &factor.v[tap * factor.inputs * factor.rank..]
+                        [..factor.inputs * factor.rank];
+                    let product = |r| {
+                        x.iter()
+                            .zip(v[r..].iter().step_by(factor.rank))
+                            .map(|(x, v)| x * v)
+                            .sum()
+                    };
+                    self.add(
+                        Tensor::Middle(factor.index, tap),
+                        (0..factor.rank).map(product),
+                    );
                 }
             }
         }
@@ -156,11 +195,19 @@ impl Tap for Calibration {
         let (e, r, n) = (self.config.inner, self.config.dt_rank, self.config.states);
         match layer {
             Layer::States { group, block } => self.add_states((group, block), &values),
-            Layer::Mixer { group, block, part: MixerPart::InProj } => {
+            Layer::Mixer {
+                group,
+                block,
+                part: MixerPart::InProj,
+            } => {
                 self.add(Tensor::Input(group, block), values[..e].iter().copied());
                 self.add(Tensor::Z(group, block), values[e..].iter().copied());
             }
-            Layer::Mixer { group, block, part: MixerPart::XProj } => {
+            Layer::Mixer {
+                group,
+                block,
+                part: MixerPart::XProj,
+            } => {
                 self.add(Tensor::StepSize(group, block), values[..r].iter().copied());
                 self.add(Tensor::B(group, block), values[r..r + n].iter().copied());
                 self.add(Tensor::C(group, block), values[r + n..].iter().copied());
@@ -185,7 +232,11 @@ pub(crate) fn input_layer(config: &Config, name: WeightName) -> Option<Layer> {
                 Projection::DtProj => MixerPart::XProj,
                 Projection::OutProj => MixerPart::Gate,
             };
-            Layer::Mixer { group: group as u8, block: block as u8, part }
+            Layer::Mixer {
+                group: group as u8,
+                block: block as u8,
+                part,
+            }
         }
         WeightName::GroupConv { group } => block_output(config, group, config.blocks - 1),
         WeightName::ConvAfterBody => Layer::NormLast,
@@ -195,8 +246,16 @@ pub(crate) fn input_layer(config: &Config, name: WeightName) -> Option<Layer> {
 
 /// Returns the layer that a block puts out.
 pub(crate) fn block_output(config: &Config, group: usize, block: usize) -> Layer {
-    let part = if config.mixer_skip { MixerPart::Skip } else { MixerPart::OutProj };
-    Layer::Mixer { group: group as u8, block: block as u8, part }
+    let part = if config.mixer_skip {
+        MixerPart::Skip
+    } else {
+        MixerPart::OutProj
+    };
+    Layer::Mixer {
+        group: group as u8,
+        block: block as u8,
+        part,
+    }
 }
 
 #[cfg(test)]

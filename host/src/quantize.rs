@@ -86,7 +86,10 @@ pub fn quantize(
 ) -> Result<ModelFile> {
     let model = file.model();
     if model.precision() != Precision::F32 {
-        return Err(QuantizeError::Precision { found: model.precision() }.into());
+        return Err(QuantizeError::Precision {
+            found: model.precision(),
+        }
+        .into());
     }
     if pictures.is_empty() {
         return Err(QuantizeError::NoPictures.into());
@@ -117,7 +120,10 @@ pub fn quantize(
         out: Arrays::default(),
     };
     quantizer.network()?;
-    Ok(quantizer.out.to_file(&config, &forms, precision).map_err(QuantizeError::Model)?)
+    Ok(quantizer
+        .out
+        .to_file(&config, &forms, precision)
+        .map_err(QuantizeError::Model)?)
 }
 
 struct Quantizer<'q> {
@@ -157,7 +163,11 @@ impl Quantizer<'_> {
         let body = self.trunk_unit(Layer::Body);
         self.sum(network("body"), after, first, body)?;
         // Narrowing keeps the upper byte: an operand has the unit of the 16-bit tensor.
-        self.weight(WeightName::Upsample, body, &[(config.sub_pixels(), PIXEL_UNIT)])
+        self.weight(
+            WeightName::Upsample,
+            body,
+            &[(config.sub_pixels(), PIXEL_UNIT)],
+        )
     }
 
     /// Quantises a block whose input has unit `input`; returns the unit of its output.
@@ -165,7 +175,11 @@ impl Quantizer<'_> {
         let (c, e, n) = (self.config.width, self.config.inner, self.config.states);
         let (g, b) = (group as u8, block as u8);
         let scope = Scope::Block(g, b);
-        let layer = |part| Layer::Mixer { group: g, block: b, part };
+        let layer = |part| Layer::Mixer {
+            group: g,
+            block: b,
+            part,
+        };
         let weight = |part| WeightName::Projection { group, block, part };
         use mambalite_kernels::config::Projection::{DtProj, InProj, OutProj, XProj};
 
@@ -176,17 +190,29 @@ impl Quantizer<'_> {
         let z = fraction(self.ranges.clip(Tensor::Z(g, b), 100.0) * MARGIN);
         self.weight(weight(InProj), operand, &[(e, x), (e, unit_of(z))])?;
         let u = self.input_unit(layer(MixerPart::Conv1d));
-        let most = self.ranges.clip(Tensor::Layer(layer(MixerPart::Conv1d)), 100.0);
+        let most = self
+            .ranges
+            .clip(Tensor::Layer(layer(MixerPart::Conv1d)), 100.0);
         let silu = fraction((most * MARGIN).max(SILU_RANGE));
         self.conv1d(Param::new(scope, "conv1d"), x, silu, u)?;
         let step = self.act_unit(Tensor::StepSize(g, b));
-        let (b_unit, c_unit) =
-            (self.act_unit(Tensor::B(g, b)), self.act_unit(Tensor::C(g, b)));
+        let (b_unit, c_unit) = (
+            self.act_unit(Tensor::B(g, b)),
+            self.act_unit(Tensor::C(g, b)),
+        );
         let units = [(self.config.dt_rank, step), (n, b_unit), (n, c_unit)];
         self.weight(weight(XProj), self.operand(u), &units)?;
         self.weight(weight(DtProj), step, &[(e, STEP_UNIT)])?;
         let y = self.act_unit(Tensor::Layer(layer(MixerPart::Scan)));
-        self.scan((g, b), ScanUnits { u, b: b_unit, c: c_unit, y })?;
+        self.scan(
+            (g, b),
+            ScanUnits {
+                u,
+                b: b_unit,
+                c: c_unit,
+                y,
+            },
+        )?;
         let gated = self.input_unit(layer(MixerPart::Gate));
         let gate = Param::new(scope, "gate");
         let (multiplier, shift) = requantisation(gate, y * unit_of(z) / gated)?;
@@ -252,22 +278,33 @@ impl Quantizer<'_> {
         input: f64,
         units: Units<'_>,
     ) -> Result<(), QuantizeError> {
-        let Some((index, weight)) =
-            self.config.weights().enumerate().find(|(_, w)| w.name == name)
+        let Some((index, weight)) = self
+            .config
+            .weights()
+            .enumerate()
+            .find(|(_, w)| w.name == name)
         else {
             return Ok(());
         };
         let param = weight_param(name);
-        let units: Vec<f64> =
-            units.iter().flat_map(|&(n, unit)| std::iter::repeat_n(unit, n)).collect();
+        let units: Vec<f64> = units
+            .iter()
+            .flat_map(|&(n, unit)| std::iter::repeat_n(unit, n))
+            .collect();
         let form = self.forms.get(index).copied().unwrap_or(Form::Dense);
-        let Some(rank) = form.rank() else { return self.matrix(param, input, &units) };
+        let Some(rank) = form.rank() else {
+            return self.matrix(param, input, &units);
+        };
         let middle = self.middle_unit(index, weight, param);
         self.matrix(param.factor("v"), input, &vec![middle; rank])?;
         if matches!(form, Form::LowRank(_)) {
             return self.matrix(param.factor("u"), middle, &units);
         }
-        let order = self.float.get::<u16>(param.part("order")).unwrap_or_default().to_vec();
+        let order = self
+            .float
+            .get::<u16>(param.part("order"))
+            .unwrap_or_default()
+            .to_vec();
         let mut placed = vec![0.0; units.len()];
         for (&place, &unit) in order.iter().zip(&units) {
             placed[usize::from(place)] = unit;
@@ -294,8 +331,10 @@ impl Quantizer<'_> {
 
     /// Quantises a matrix with a scale an output; `units` has one entry an output.
     fn matrix(&mut self, param: Param, input: f64, units: &[f64]) -> Result<(), QuantizeError> {
-        let (weights, bias) =
-            (self.floats(param.part("weight")), self.floats(param.part("bias")));
+        let (weights, bias) = (
+            self.floats(param.part("weight")),
+            self.floats(param.part("bias")),
+        );
         let n = units.len();
         let mut quantised = vec![0i8; weights.len()];
         let (mut biases, mut multipliers, mut shifts) = (vec![], vec![], vec![]);
@@ -339,21 +378,32 @@ impl Quantizer<'_> {
 
     fn norm(&mut self, param: Param, input: f64, output: f64) -> Result<(), QuantizeError> {
         let c = self.config.width as f64;
-        let gain: Vec<f64> =
-            self.floats(param.part("weight")).iter().map(|g| g * c.sqrt() / output * 4.0).collect();
-        let offset: Vec<f64> =
-            self.floats(param.part("bias")).iter().map(|b| b / output).collect();
+        let gain: Vec<f64> = self
+            .floats(param.part("weight"))
+            .iter()
+            .map(|g| g * c.sqrt() / output * 4.0)
+            .collect();
+        let offset: Vec<f64> = self
+            .floats(param.part("bias"))
+            .iter()
+            .map(|b| b / output)
+            .collect();
         let largest = largest(&gain).max(2.0 * largest(&offset));
         let shift = term_shift(param, largest, f64::from(i32::MAX))?;
         let factor = f64::from(1u32 << shift);
         self.out.insert(param.part("gain"), &rounded(&gain, factor));
-        self.out.insert(param.part("offset"), &rounded(&offset, factor));
+        self.out
+            .insert(param.part("offset"), &rounded(&offset, factor));
         self.out.insert(param.part("shift"), &[shift]);
         let epsilon = (EPSILON * c.powi(3) / (input * input)).max(1.0);
         let exponent = (epsilon.log2() - 31.0).ceil().clamp(0.0, 30.0);
-        let mantissa = (epsilon / exponent.exp2()).round().clamp(1.0, f64::from(u32::MAX));
-        self.out.insert(param.part("epsilon_mantissa"), &[mantissa as u32]);
-        self.out.insert(param.part("epsilon_exponent"), &[exponent as u8]);
+        let mantissa = (epsilon / exponent.exp2())
+            .round()
+            .clamp(1.0, f64::from(u32::MAX));
+        self.out
+            .insert(param.part("epsilon_mantissa"), &[mantissa as u32]);
+        self.out
+            .insert(param.part("epsilon_exponent"), &[exponent as u8]);
         Ok(())
     }
 
@@ -393,8 +443,10 @@ impl Quantizer<'_> {
             let room = self.ranges.state_max(g, b, e) * 4.0 / (driven * 2f64.powi(31));
             let state_shift = room.log2().ceil().clamp(1.0, 40.0);
             let sum = driven * state_shift.exp2() * units.c * 32768.0;
-            let factors =
-                [sum / units.y, d * units.u / f64::from(32 - input_bits).exp2() / units.y];
+            let factors = [
+                sum / units.y,
+                d * units.u / f64::from(32 - input_bits).exp2() / units.y,
+            ];
             let factors = factors.map(|f| f * 4_294_967_296.0);
             let shift = term_shift(param, largest(&factors), TERM_MAX)?;
             let scaled = rounded(&factors, f64::from(1u32 << shift));
@@ -466,7 +518,9 @@ fn requantisation(param: Param, ratio: f64) -> Result<(i32, u8), QuantizeError> 
         // The output is below its unit: the smallest factor there is.
         return Ok((1 << 30, 31));
     }
-    let multiplier = (mantissa * 2_147_483_648.0).round().min(f64::from(i32::MAX));
+    let multiplier = (mantissa * 2_147_483_648.0)
+        .round()
+        .min(f64::from(i32::MAX));
     Ok((multiplier as i32, shift as u8))
 }
 
@@ -474,7 +528,10 @@ fn requantisation(param: Param, ratio: f64) -> Result<(i32, u8), QuantizeError> 
 fn term_shift(param: Param, largest: f64, max: f64) -> Result<u8, QuantizeError> {
     let shift = (max / largest.max(1e-30)).log2().floor().min(30.0);
     if shift < 1.0 || shift.is_nan() {
-        return Err(QuantizeError::Scale { param, ratio: largest });
+        return Err(QuantizeError::Scale {
+            param,
+            ratio: largest,
+        });
     }
     Ok(shift as u8)
 }

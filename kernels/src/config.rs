@@ -103,7 +103,12 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, value, min, max } = self;
+        let Self {
+            field,
+            value,
+            min,
+            max,
+        } = self;
         write!(f, "{field} is {value}, must be {min} to {max}")
     }
 }
@@ -128,11 +133,21 @@ impl Config {
         ];
         for (field, value, min, max) in limits {
             if value < min || value > max || (field == "channels" && value == 2) {
-                return Err(ConfigError { field, value, min, max });
+                return Err(ConfigError {
+                    field,
+                    value,
+                    min,
+                    max,
+                });
             }
         }
         if self.mean.iter().any(|m| !(0.0..=1.0).contains(m)) {
-            return Err(ConfigError { field: "mean (x255)", value: 256, min: 0, max: 255 });
+            return Err(ConfigError {
+                field: "mean (x255)",
+                value: 256,
+                min: 0,
+                max: 255,
+            });
         }
         Ok(())
     }
@@ -173,7 +188,12 @@ impl Config {
             let blocks = (0..c.blocks).flat_map(move |block| {
                 let of = move |part, outputs, inputs| {
                     let name = WeightName::Projection { group, block, part };
-                    Weight { name, outputs, inputs, taps: 1 }
+                    Weight {
+                        name,
+                        outputs,
+                        inputs,
+                        taps: 1,
+                    }
                 };
                 [
                     of(Projection::InProj, 2 * c.inner, c.width),
@@ -182,7 +202,11 @@ impl Config {
                     of(Projection::OutProj, c.width, c.inner),
                 ]
             });
-            blocks.chain([Weight::conv(WeightName::GroupConv { group }, c.width, c.width)])
+            blocks.chain([Weight::conv(
+                WeightName::GroupConv { group },
+                c.width,
+                c.width,
+            )])
         });
         [first].into_iter().chain(groups).chain(last)
     }
@@ -194,7 +218,11 @@ impl Config {
 
     /// Counts the parameters: every trained number, with `forms` in file order.
     pub fn parameters(&self, forms: impl IntoIterator<Item = Form>) -> usize {
-        let weights: usize = self.weights().zip(forms).map(|(w, f)| w.parameters(f)).sum();
+        let weights: usize = self
+            .weights()
+            .zip(forms)
+            .map(|(w, f)| w.parameters(f))
+            .sum();
         let (c, e) = (self.width, self.inner);
         let mixer = 2 * c + e * (CONV1D_TAPS + 1) + e + e * self.rates() + e;
         let biases = c * (self.groups + 2) + self.sub_pixels();
@@ -206,7 +234,11 @@ impl Config {
     /// Convolutions and projections as usual, the scan 4 a state and 2 a channel; norms,
     /// activations and the anchor are not counted.
     pub fn macs_per_pixel(&self, forms: impl IntoIterator<Item = Form>) -> usize {
-        let weights: usize = self.weights().zip(forms).map(|(w, f)| w.parameters(f)).sum();
+        let weights: usize = self
+            .weights()
+            .zip(forms)
+            .map(|(w, f)| w.parameters(f))
+            .sum();
         let mixer = self.inner * (CONV1D_TAPS + 4 * self.states + 2);
         weights + self.groups * self.blocks * mixer
     }
@@ -227,7 +259,12 @@ pub struct Weight {
 
 impl Weight {
     fn conv(name: WeightName, outputs: usize, inputs: usize) -> Self {
-        Self { name, outputs, inputs, taps: 9 }
+        Self {
+            name,
+            outputs,
+            inputs,
+            taps: 9,
+        }
     }
 
     /// Counts the parameters (and the multiply-accumulates of one pixel) without the bias.
@@ -246,8 +283,14 @@ impl Weight {
 #[expect(missing_docs, reason = "the names are those of the checkpoint")]
 pub enum WeightName {
     ConvFirst,
-    Projection { group: usize, block: usize, part: Projection },
-    GroupConv { group: usize },
+    Projection {
+        group: usize,
+        block: usize,
+        part: Projection,
+    },
+    GroupConv {
+        group: usize,
+    },
     ConvAfterBody,
     Upsample,
 }
@@ -279,7 +322,11 @@ impl fmt::Display for WeightName {
         match *self {
             Self::ConvFirst => write!(f, "conv_first"),
             Self::Projection { group, block, part } => {
-                write!(f, "layers.{group}.residual_group.blocks.{block}.mixer.{}", part.name())
+                write!(
+                    f,
+                    "layers.{group}.residual_group.blocks.{block}.mixer.{}",
+                    part.name()
+                )
             }
             Self::GroupConv { group } => write!(f, "layers.{group}.conv"),
             Self::ConvAfterBody => write!(f, "conv_after_body"),
@@ -334,7 +381,10 @@ impl FromStr for Precision {
     type Err = UnknownPrecision;
 
     fn from_str(name: &str) -> Result<Self, UnknownPrecision> {
-        Self::ALL.into_iter().find(|p| p.name() == name).ok_or(UnknownPrecision)
+        Self::ALL
+            .into_iter()
+            .find(|p| p.name() == name)
+            .ok_or(UnknownPrecision)
     }
 }
 

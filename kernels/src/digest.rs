@@ -35,7 +35,10 @@ impl Digests {
             // Cannot fail: count is at most the capacity.
             let _ = layers.push(OFFSET);
         }
-        Self { config: *config, layers }
+        Self {
+            config: *config,
+            layers,
+        }
     }
 
     /// Begins a new run.
@@ -52,7 +55,9 @@ impl Digests {
 impl Tap for Digests {
     #[inline]
     fn record<V: Value>(&mut self, layer: Layer, values: &[V]) {
-        let Some(index) = layer.index(&self.config) else { return };
+        let Some(index) = layer.index(&self.config) else {
+            return;
+        };
         let last = self.layers.len().saturating_sub(1);
         if let Some(digest) = self.layers.get_mut(index.min(last)) {
             *digest = values.iter().fold(*digest, |d, v| step(d, v.bits()));

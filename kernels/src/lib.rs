@@ -5,7 +5,9 @@
 extern crate std;
 
 #[cfg(not(target_endian = "little"))]
-compile_error!("model files are little-endian and read in place: big-endian targets are not supported");
+compile_error!(
+    "model files are little-endian and read in place: big-endian targets are not supported"
+);
 
 pub mod anchor;
 pub mod arith;

@@ -84,7 +84,12 @@ fn step<A: Arithmetic, T: Tap>(
     convert(&s.out[..c], s.normed, A::to_in);
     tap.record(layer(MixerPart::Norm), s.normed);
 
-    run(&params.in_proj, s.normed, &mut s.linear, &mut s.out[..2 * e]);
+    run(
+        &params.in_proj,
+        s.normed,
+        &mut s.linear,
+        &mut s.out[..2 * e],
+    );
     convert(&s.out[..2 * e], s.in_proj, A::to_act);
     tap.record(layer(MixerPart::InProj), s.in_proj);
     let (x, z) = s.in_proj.split_at(e);
@@ -97,12 +102,22 @@ fn step<A: Arithmetic, T: Tap>(
     convert(&s.out[..projected], s.projected, A::to_act);
     tap.record(layer(MixerPart::XProj), s.projected);
 
-    run(&params.dt_proj, &s.projected[..r], &mut s.linear, &mut s.out[..e]);
+    run(
+        &params.dt_proj,
+        &s.projected[..r],
+        &mut s.linear,
+        &mut s.out[..e],
+    );
     convert(&s.out[..e], s.dt, A::step_size);
     tap.record(layer(MixerPart::Dt), s.dt);
 
     let (b, c_out) = s.projected[r..].split_at(n);
-    let token = scan::Token { u: s.u, dt: s.dt, b, c: c_out };
+    let token = scan::Token {
+        u: s.u,
+        dt: s.dt,
+        b,
+        c: c_out,
+    };
     A::scan(&params.scan, token, state.scan, &mut s.scan, s.y);
     tap.record(layer(MixerPart::Scan), s.y);
     if T::STATES {
@@ -116,13 +131,11 @@ fn step<A: Arithmetic, T: Tap>(
     convert(&s.out[..c], s.mixed, A::to_act);
     tap.record(layer(MixerPart::OutProj), s.mixed);
 
-    match &params.skip {
-        Some(sum) => {
-            A::sum(sum, pixel, s.mixed);
-            tap.record(layer(MixerPart::Skip), pixel);
-        }
-        None => pixel.copy_from_slice(s.mixed),
-    }
+    let Some(sum) = &params.skip else {
+        return pixel.copy_from_slice(s.mixed);
+    };
+    A::sum(sum, pixel, s.mixed);
+    tap.record(layer(MixerPart::Skip), pixel);
 }
 
 #[inline(always)]

@@ -148,7 +148,12 @@ impl<'a, A: Arithmetic> Block<'a, A> {
         let first = 1 + group * (4 * config.blocks + 1) + 4 * block;
         let weight = |part, outputs, inputs| {
             let name = WeightName::Projection { group, block, part };
-            Weight { name, outputs, inputs, taps: 1 }
+            Weight {
+                name,
+                outputs,
+                inputs,
+                taps: 1,
+            }
         };
         let (c, e) = (config.width, config.inner);
         let norm = A::load_norm(source, param("norm"), c)?;
@@ -170,7 +175,17 @@ impl<'a, A: Arithmetic> Block<'a, A> {
             true => Some(A::load_sum(source, param("skip"))?),
             false => None,
         };
-        Ok(Self { norm, in_proj, conv1d, x_proj, dt_proj, scan, gate, out_proj, skip })
+        Ok(Self {
+            norm,
+            in_proj,
+            conv1d,
+            x_proj,
+            dt_proj,
+            scan,
+            gate,
+            out_proj,
+            skip,
+        })
     }
 }
 
@@ -215,12 +230,22 @@ impl<'a, A: Arithmetic> Last<'a, A> {
         let weight = conv(WeightName::Upsample, config.sub_pixels(), config.width);
         let name = param("upsample");
         let upsample = Weights::load::<A::In>(source, name, weight, forms(n - 1), true)?;
-        Ok(Self { norm, conv: after, sum, upsample })
+        Ok(Self {
+            norm,
+            conv: after,
+            sum,
+            upsample,
+        })
     }
 }
 
 fn conv(name: WeightName, outputs: usize, inputs: usize) -> Weight {
-    Weight { name, outputs, inputs, taps: 9 }
+    Weight {
+        name,
+        outputs,
+        inputs,
+        taps: 9,
+    }
 }
 
 /// Asks `source` for every array of a section, in file order: checks a file, or writes one.

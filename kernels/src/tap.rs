@@ -201,9 +201,17 @@ impl Layer {
             });
             mixers.chain([Self::GroupConv { group }, Self::Group { group }])
         });
-        let last =
-            [Self::NormLast, Self::ConvAfterBody, Self::Body, Self::Upsample, Self::Output];
-        [Self::ConvFirst, Self::NormFirst].into_iter().chain(body).chain(last)
+        let last = [
+            Self::NormLast,
+            Self::ConvAfterBody,
+            Self::Body,
+            Self::Upsample,
+            Self::Output,
+        ];
+        [Self::ConvFirst, Self::NormFirst]
+            .into_iter()
+            .chain(body)
+            .chain(last)
     }
 
     /// Returns the number of layers of a network.

@@ -1,5 +1,7 @@
 //! Shared parts of the end-to-end tests: optional data sets, small networks, recording taps.
 
+pub mod network;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -29,6 +31,9 @@ pub struct Recorder {
 
 impl Tap for Recorder {
     fn record<V: Value>(&mut self, layer: Layer, values: &[V]) {
-        self.layers.entry(layer).or_default().extend(values.iter().map(|v| v.real()));
+        self.layers
+            .entry(layer)
+            .or_default()
+            .extend(values.iter().map(|v| v.real()));
     }
 }

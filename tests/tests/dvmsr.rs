@@ -62,7 +62,11 @@ fn run<A: Arithmetic>(file: &ModelFile, input: &[u8]) -> (Recorder, Vec<u8>) {
 
 fn doubles(tensors: &SafeTensors<'_>, name: &str) -> Vec<f64> {
     let bytes = tensors.tensor(name).unwrap();
-    bytes.data().chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
+    bytes
+        .data()
+        .chunks_exact(8)
+        .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
+        .collect()
 }
 
 /// Largest absolute difference of a layer, channels last against `channels_first`.
@@ -73,7 +77,10 @@ fn difference(ours: &[f64], theirs: &[f64], channels_first: bool, pixels: usize)
         true => theirs[i % channels * pixels + i / channels],
         false => theirs[i],
     };
-    ours.iter().enumerate().map(|(i, x)| (x - at(i)).abs()).fold(0.0, f64::max)
+    ours.iter()
+        .enumerate()
+        .map(|(i, x)| (x - at(i)).abs())
+        .fold(0.0, f64::max)
 }
 
 #[test]
@@ -90,16 +97,26 @@ fn equals_pytorch_layer_by_layer() {
     let file = dvmsr(&teacher);
     let (single, picture) = run::<Float<f32>>(&file, &input);
     let (double, _) = run::<Float<f64>>(&file, &input);
-    println!("{:60} {:>10} {:>10}", "largest absolute error", "f32", "f64");
+    println!(
+        "{:60} {:>10} {:>10}",
+        "largest absolute error", "f32", "f64"
+    );
     for (layer, name, channels_first) in pairs() {
         let theirs = doubles(&tensors, &name);
-        let pixels = if layer == Layer::Output { 16 * WIDTH * HEIGHT } else { WIDTH * HEIGHT };
+        let pixels = if layer == Layer::Output {
+            16 * WIDTH * HEIGHT
+        } else {
+            WIDTH * HEIGHT
+        };
         let error = |r: &Recorder| difference(&r.layers[&layer], &theirs, channels_first, pixels);
         let (f32_error, f64_error) = (error(&single), error(&double));
         println!("{name:60} {f32_error:10.2e} {f64_error:10.2e}");
         // The oracle differs by the rounding of stored constants (mean, rates) alone.
         let largest = theirs.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
-        assert!(f64_error < 1e-6 * largest, "{name}: {f64_error} of {largest}");
+        assert!(
+            f64_error < 1e-6 * largest,
+            "{name}: {f64_error} of {largest}"
+        );
         if layer == Layer::Output {
             assert!(f32_error < 2e-5, "{name}: {f32_error}");
         }
@@ -107,19 +124,31 @@ fn equals_pytorch_layer_by_layer() {
     let expected = tensors.tensor("output_u8_hwc").unwrap().data();
     let exact = doubles(&tensors, "output");
     let planes = exact.len() / 3;
-    let different: Vec<_> = (0..picture.len()).filter(|&i| picture[i] != expected[i]).collect();
+    let different: Vec<_> = (0..picture.len())
+        .filter(|&i| picture[i] != expected[i])
+        .collect();
     for &i in &different {
         let grey = exact[i % 3 * planes + i / 3] * 255.0;
-        println!("pixel value {i}: {} instead of {} ({grey:.6})", picture[i], expected[i]);
+        println!(
+            "pixel value {i}: {} instead of {} ({grey:.6})",
+            picture[i], expected[i]
+        );
         // Single precision cannot tell which side of a tie a value is on that is this close.
         assert!((grey.fract() - 0.5).abs() < 1e-4, "{i}: {grey}");
     }
-    assert!(different.len() <= 1, "{} of {} values differ", different.len(), picture.len());
+    assert!(
+        different.len() <= 1,
+        "{} of {} values differ",
+        different.len(),
+        picture.len()
+    );
 }
 
 #[test]
 fn counts_are_those_of_the_paper() {
-    let Some(teacher) = optional_data("teachers/dvmsr") else { return };
+    let Some(teacher) = optional_data("teachers/dvmsr") else {
+        return;
+    };
     let file = dvmsr(&teacher);
     let model = file.model();
     assert!(model.forms().all(|f| f == Form::Dense));

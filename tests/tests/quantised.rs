@@ -16,7 +16,12 @@ fn calibration(folder: &Path, count: usize) -> Vec<Picture> {
     let files = find_in_folder(folder).unwrap();
     let step = files.len() / count;
     let load = |path| Picture::load(path, Color::Rgb).and_then(|p| resize(&p, Scale::down(4)));
-    files.iter().step_by(step).take(count).map(|p| load(p).unwrap()).collect()
+    files
+        .iter()
+        .step_by(step)
+        .take(count)
+        .map(|p| load(p).unwrap())
+        .collect()
 }
 
 /// Mean luma PSNR on Set5 x4 with the LR files of the benchmark.
@@ -30,10 +35,14 @@ fn set5(datasets: &Path, file: &ModelFile) -> f64 {
 /// The shipped files give the figures of their card (`models/mambalite-x4-tiny`).
 #[test]
 fn shipped_model_has_the_figures_of_its_card() {
-    let Some(datasets) = optional_data("datasets") else { return };
-    for (precision, expected) in
-        [(Precision::F32, 30.718), (Precision::W8A16, 30.715), (Precision::W8A8, 30.650)]
-    {
+    let Some(datasets) = optional_data("datasets") else {
+        return;
+    };
+    for (precision, expected) in [
+        (Precision::F32, 30.718),
+        (Precision::W8A16, 30.715),
+        (Precision::W8A8, 30.650),
+    ] {
         let file = registry::load(registry::DEFAULT, Some(precision)).unwrap();
         let found = set5(&datasets, &file);
         println!("{precision}: {found:.3} dB");
@@ -50,15 +59,22 @@ fn figures(datasets: &Path, path: &Path) -> [f64; 3] {
         set5(datasets, &file)
     });
     let out = [set5(datasets, &single), fixed[0], fixed[1]];
-    println!("{}: f32 {:.3}  w8a16 {:.3}  w8a8 {:.3} dB", path.display(), out[0], out[1], out[2]);
+    println!(
+        "{}: f32 {:.3}  w8a16 {:.3}  w8a8 {:.3} dB",
+        path.display(),
+        out[0],
+        out[1],
+        out[2]
+    );
     out
 }
 
 #[test]
 fn dvmsr_keeps_its_quality_in_16_bits() {
-    let (Some(datasets), Some(teacher)) =
-        (optional_data("datasets"), optional_data("teachers/dvmsr/DVMSR.pth"))
-    else {
+    let (Some(datasets), Some(teacher)) = (
+        optional_data("datasets"),
+        optional_data("teachers/dvmsr/DVMSR.pth"),
+    ) else {
         return;
     };
     let [single, w8a16, w8a8] = figures(&datasets, &teacher);

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use mambalite::registry;
 use mambalite::upscale::Executor;
 use mambalite_hil::Result;
-use mambalite_hil::error::EXIT_INPUT;
+use mambalite_hil::error::{EXIT_INPUT, EXIT_MISMATCH};
 use mambalite_hil::geometry::HALO_DEFAULT;
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::run::{self, Order};
@@ -93,6 +93,11 @@ impl Cmd {
         };
         let interrupt = Interrupt::on_signals()?;
         let outcome = run::run(&order, &boards, &interrupt, &mut Bars::new(output))?;
+        if outcome.exit_code == EXIT_MISMATCH && !order.build {
+            eprintln!(
+                "note: the firmware was not built anew (--no-build); its source may be newer"
+            );
+        }
         output.run(&outcome);
         Ok(outcome.exit_code)
     }
@@ -135,6 +140,8 @@ fn command_line() -> String {
 }
 
 fn precision_parser() -> impl TypedValueParser<Value = Precision> {
-    PossibleValuesParser::new(Precision::ALL.map(Precision::name))
-        .try_map(|name| name.parse::<Precision>().map_err(|UnknownPrecision| UnknownPrecision))
+    PossibleValuesParser::new(Precision::ALL.map(Precision::name)).try_map(|name| {
+        name.parse::<Precision>()
+            .map_err(|UnknownPrecision| UnknownPrecision)
+    })
 }

@@ -230,79 +230,105 @@ impl<'l, 'j, T: Transport> Attempt<'l, 'j, T> {
             self.link.counters.unknown += 1;
             return Ok(false);
         };
-        let id = self.id;
+        let (id, job, result) = (self.id, self.job, &mut self.result);
         match response {
             Response::Credit {
                 job,
                 next_offset,
                 limit,
-            } if job == id => {
-                let next = next_offset as usize;
-                if next > self.reached {
-                    return Err(misbehaved("it acknowledges bytes never sent"));
-                }
-                if next > self.acknowledged {
-                    self.acknowledged = next;
-                    self.sent = self.sent.max(next);
-                    self.moved = Instant::now();
-                    self.resend_after = self.link.patience.resend;
-                }
-                self.limit = self.limit.max(limit as usize);
-            }
+            } if job == id => self.take_credit(next_offset as usize, limit as usize)?,
             Response::Nak {
                 job,
                 expected_offset,
                 ..
-            } if job == id => {
-                let expected = expected_offset as usize;
-                self.link.counters.naks += 1;
-                if expected > self.reached {
-                    return Err(misbehaved("it expects bytes never sent"));
-                }
-                self.acknowledged = self.acknowledged.max(expected);
-                self.sent = self.acknowledged;
-            }
+            } if job == id => self.take_nak(expected_offset as usize)?,
             Response::Nak { job: 0, .. } => {
                 return Err(Failure::Damaged("the board dropped the job".to_owned()));
             }
-            Response::Output { job, offset, bytes } if job == id => {
-                in_order(offset as usize, self.result.output.len(), "output")?;
-                self.result.output.extend_from_slice(bytes);
-                within(self.result.output.len(), self.job.output_len, "output")?;
-            }
-            Response::Trace {
-                job,
-                layer,
-                offset,
-                bits,
-            } if job == id => {
-                if Some(layer) != self.job.trace {
-                    return Err(misbehaved("it traces a layer nobody asked for"));
-                }
-                in_order(offset as usize, self.result.trace.len(), "trace")?;
-                self.result.trace.extend(u32s(bits));
-            }
-            Response::Digests { job, first, values } if job == id => {
-                in_order(usize::from(first), self.result.digests.len(), "digests")?;
-                self.result.digests.extend(u64s(values));
-                within(
-                    self.result.digests.len(),
-                    usize::from(self.job.layers),
-                    "digests",
-                )?;
-            }
-            Response::Result { job, .. } if job == id => {
-                finish(&mut self.result, self.job, &response)?;
+            Response::Result { job: of, .. } if of == id => {
+                finish(result, job, &response)?;
                 return Ok(true);
             }
-            Response::Error { job, fault, detail } if job == id => {
+            Response::Error {
+                job: of,
+                fault,
+                detail,
+            } if of == id => {
                 let detail = detail.to_owned();
                 return Err(Failure::Final(Error::Refused { fault, detail }));
             }
-            // Late frames of an earlier attempt.
-            _ => {}
+            other => take_part(result, job, id, &other)?,
         }
         Ok(false)
+    }
+
+    /// The board has all bytes before `next` and allows those before `limit`.
+    fn take_credit(&mut self, next: usize, limit: usize) -> Result<(), Failure> {
+        if next > self.reached {
+            return Err(misbehaved("it acknowledges bytes never sent"));
+        }
+        if next > self.acknowledged {
+            self.acknowledged = next;
+            self.sent = self.sent.max(next);
+            self.moved = Instant::now();
+            self.resend_after = self.link.patience.resend;
+        }
+        self.limit = self.limit.max(limit);
+        Ok(())
+    }
+
+    /// The board wants the bytes from `expected` on again.
+    fn take_nak(&mut self, expected: usize) -> Result<(), Failure> {
+        self.link.counters.naks += 1;
+        if expected > self.reached {
+            return Err(misbehaved("it expects bytes never sent"));
+        }
+        self.acknowledged = self.acknowledged.max(expected);
+        self.sent = self.acknowledged;
+        Ok(())
+    }
+}
+
+/// Takes in a part of the result; late frames of an earlier attempt are passed over.
+fn take_part(
+    result: &mut JobResult,
+    job: &Job<'_>,
+    id: u32,
+    part: &Response<'_>,
+) -> Result<(), Failure> {
+    match *part {
+        Response::Output {
+            job: of,
+            offset,
+            bytes,
+        } if of == id => {
+            in_order(offset as usize, result.output.len(), "output")?;
+            result.output.extend_from_slice(bytes);
+            within(result.output.len(), job.output_len, "output")
+        }
+        Response::Trace {
+            job: of,
+            layer,
+            offset,
+            bits,
+        } if of == id => {
+            if Some(layer) != job.trace {
+                return Err(misbehaved("it traces a layer nobody asked for"));
+            }
+            in_order(offset as usize, result.trace.len(), "trace")?;
+            result.trace.extend(u32s(bits));
+            Ok(())
+        }
+        Response::Digests {
+            job: of,
+            first,
+            values,
+        } if of == id => {
+            in_order(usize::from(first), result.digests.len(), "digests")?;
+            result.digests.extend(u64s(values));
+            within(result.digests.len(), usize::from(job.layers), "digests")
+        }
+        _ => Ok(()),
     }
 }
 

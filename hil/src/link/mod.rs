@@ -5,13 +5,13 @@ mod counters;
 
 use std::time::{Duration, Instant};
 
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::transport::Transport;
 use mambalite_hil_wire::{
     Decoder, Encoder, FrameError, MAX_CHUNK, MAX_PAYLOAD, ModelState, PROTOCOL_VERSION, Precision,
     Request, Response, Step,
 };
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
-use crate::transport::Transport;
 
 pub use attempt::JobResult;
 pub use counters::Counters;
@@ -72,7 +72,7 @@ pub enum DeviceModel {
     /// Valid.
     Ready {
         /// SHA-256 of the model file.
-            sha256: [u8; 32],
+        sha256: [u8; 32],
         /// Number format: `f32`, `w8a16`, `w8a8`.
         precision: &'static str,
         /// Channels of a pixel.

@@ -236,7 +236,15 @@ fn spawn(board: &Board, emulator: &Emulator, folder: &Path) -> Result<Child> {
     let gdb = format!("unix:{},server=on,wait=off", gdb_socket(folder).display());
     let mut command = Command::new(GUARD);
     command.args(["--pdeathsig", "KILL", PROGRAM]);
-    command.args(["-M", &emulator.machine, "-display", "none", "-monitor", "none", "-S"]);
+    command.args([
+        "-M",
+        &emulator.machine,
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-S",
+    ]);
     let (wire, log) = (emulator.wire_uart, emulator.log_uart);
     for port in 0..=wire.max(log) {
         let role = if port == wire || port == log {

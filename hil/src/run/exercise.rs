@@ -76,12 +76,8 @@ impl<'a> Exercise<'a> {
         )?;
         let outcome = self.shake_hands(link, report).and_then(|mut device| {
             let flasher = bench.flasher();
-            let outcome = self.exercise(
-                &mut device,
-                flasher,
-                (board_idx, report, images),
-                observer,
-            );
+            let outcome =
+                self.exercise(&mut device, flasher, (board_idx, report, images), observer);
             report.link = *device.link.counters();
             outcome
         });
@@ -170,7 +166,9 @@ impl<'a> Exercise<'a> {
             *done += lr.data().len() as u64;
             self.stitch(task, &tile, &checked, &mut stitched);
             note_memory(&mut report.memory, &checked);
-            report.jobs.push(job_report(task, index, &tile, &lr, &checked));
+            report
+                .jobs
+                .push(job_report(task, index, &tile, &lr, &checked));
             if !checked.comparison.is_equal() && report.first_difference.is_none() {
                 locate(device, report, &lr, &checked, (&task.name, index))?;
             }

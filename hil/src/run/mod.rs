@@ -205,7 +205,10 @@ impl<'a> Work<'a> {
             let (width, height) = (task.lr.width(), task.lr.height());
             geometry::tiles(width, height, order.executor).padded_width_max()
         });
-        let plan = Plan::new(&self.model, widths.max().unwrap_or(1));
+        let width = widths.max().unwrap_or(1);
+        let plan = Plan::new(&self.model, width);
+        // The firmware gathers one input row in front of the network's buffers.
+        let row_bytes = (width * config.channels).next_multiple_of(size_of::<u64>());
         BoardReport {
             verdict: Verdict::Failed,
             failure: None,
@@ -224,7 +227,7 @@ impl<'a> Work<'a> {
             memory: Memory {
                 flash_bytes: plan.flash_bytes,
                 flash_size_bytes: board.model.capacity_bytes as usize,
-                arena_bytes: plan.arena_bytes,
+                arena_bytes: plan.arena_bytes + row_bytes,
                 arena_used_bytes: None,
                 arena_size_bytes: board.arena_bytes as usize,
                 object_bytes: plan.object_bytes,

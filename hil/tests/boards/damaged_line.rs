@@ -8,9 +8,10 @@ use mambalite_hil::error::{EXIT_LINK, EXIT_TIMEOUT};
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::link::{Counters, Damage, Link, Patience};
 use mambalite_hil::transport::Damaged;
+use mambalite_hil_wire::{Decoder, Response};
 use proptest::prelude::*;
 
-use crate::in_process::{HASTE, NAME, link, start};
+use crate::in_process::{HASTE, NAME, start};
 use crate::model::{invented, picture};
 
 /// What happens to a piece of bytes.
@@ -112,7 +113,14 @@ fn damage_on_the_way_back_costs_another_attempt() {
 fn one_flipped_bit_in_a_frame_is_refused_and_sent_again() {
     let file = invented(4);
     let model = file.model();
-    let mut device = Device::new(link(start(&file)), NAME, &model);
+    // Sending again for want of an answer would hide a board's request that is not heeded.
+    let patience = Patience {
+        resend: Duration::from_secs(20),
+        silence: Duration::from_secs(60),
+        ..HASTE
+    };
+    let link = Link::new(start(&file), patience, Interrupt::default());
+    let mut device = Device::new(link, NAME, &model);
     let picture = picture(40, 30);
     for (frame_idx, bit_idx) in [(0, 0), (0, 323), (1, 4000), (3, 8)] {
         let naks = device.link.counters().naks;
@@ -135,6 +143,52 @@ fn one_flipped_bit_in_a_frame_is_refused_and_sent_again() {
         assert!(result.output == reference.output && result.digests == reference.digests);
         assert!(result.frames_bad > 0);
     }
+    assert_eq!(device.link.counters().resends, 0);
+}
+
+/// The board cannot ask for a frame that no other follows: only the host's own patience helps.
+#[test]
+fn a_lost_last_frame_is_sent_again_unasked() {
+    let file = invented(4);
+    let model = file.model();
+    // Piece 0 begins the job, piece 1 is all of its data.
+    let line = Damaged::new(start(&file), Fault::Swallow.at(vec![1], 0), whole);
+    let mut device = Device::new(Link::new(line, HASTE, Interrupt::default()), NAME, &model);
+    let checked = device.check(&picture(10, 10), &mut |_, _| ()).unwrap();
+    assert!(checked.comparison.is_equal());
+    let counters = device.link.counters();
+    assert_eq!((counters.naks, counters.jobs_repeated), (0, 0));
+    assert!(
+        counters.resends > 0 && counters.bytes_resent == 300,
+        "{counters:?}"
+    );
+}
+
+/// Nothing follows the end of a job, so that no gap shows its loss.
+#[test]
+fn a_lost_result_costs_another_attempt_and_no_hang() {
+    let file = invented(4);
+    let model = file.model();
+    let mut results = 0;
+    // The pipe keeps the pieces in which the board sends: one frame each.
+    let hide = move |bytes: &mut Vec<u8>| {
+        let mut decoder = Decoder::new();
+        bytes.iter().for_each(|&byte| {
+            decoder.feed(byte);
+        });
+        let response = decoder.frame().and_then(|frame| frame.response().ok());
+        if matches!(response, Some(Response::Result { .. })) {
+            results += 1;
+            if results == 1 {
+                bytes.clear();
+            }
+        }
+    };
+    let line = Damaged::new(start(&file), whole, hide);
+    let mut device = Device::new(Link::new(line, HASTE, Interrupt::default()), NAME, &model);
+    let checked = device.check(&picture(10, 10), &mut |_, _| ()).unwrap();
+    assert!(checked.comparison.is_equal());
+    assert_eq!(checked.result.attempts, 2);
 }
 
 #[test]

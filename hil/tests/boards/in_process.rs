@@ -78,7 +78,7 @@ impl Port for PipePort {
 }
 
 /// A board that says fixed things.
-struct Fixed;
+pub(crate) struct Fixed;
 
 impl Board for Fixed {
     fn name(&self) -> &str {

@@ -6,9 +6,12 @@
 )]
 
 mod clean_line;
+mod controls;
 mod damaged_line;
+mod flashable;
 mod in_process;
 mod model;
 mod qemu;
 mod qemu_program;
+mod qemu_run;
 mod scripted;

@@ -14,6 +14,7 @@ use mambalite_hil::observer::Silent;
 use mambalite_hil::qemu::Qemu;
 
 use crate::model::{invented, picture};
+use crate::qemu_run::can_run;
 
 fn boards() -> Boards {
     Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -104,16 +105,25 @@ fn exercise(name: &str) {
 
 #[test]
 fn a_cortex_m4_computes_the_same_bits() {
+    if !can_run() {
+        return;
+    }
     exercise("qemu-mps2-an386");
 }
 
 #[test]
 fn a_cortex_m7_computes_the_same_bits() {
+    if !can_run() {
+        return;
+    }
     exercise("qemu-mps2-an500");
 }
 
 #[test]
 fn a_dropped_emulator_is_gone() {
+    if !can_run() {
+        return;
+    }
     let board = boards().load("qemu-mps2-an386").unwrap();
     let mut qemu = Qemu::start(&board, &Interrupt::default()).unwrap();
     let process = format!("/proc/{}/cmdline", qemu.process_id());
@@ -129,6 +139,9 @@ fn a_dropped_emulator_is_gone() {
 
 #[test]
 fn running_an_empty_board_is_told_as_a_lock_up() {
+    if !can_run() {
+        return;
+    }
     let board = boards().load("qemu-mps2-an386").unwrap();
     let mut qemu = Qemu::start(&board, &Interrupt::default()).unwrap();
     qemu.reset().unwrap();

@@ -13,6 +13,7 @@ use mambalite_hil::interrupt::Interrupt;
 use tempfile::TempDir;
 
 use crate::model::{invented, picture};
+use crate::qemu_run::can_run;
 
 const BOARD: &str = "qemu-mps2-an386";
 
@@ -117,6 +118,9 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 
 #[test]
 fn tiles_through_a_board_make_the_picture_of_the_host() {
+    if !can_run() {
+        return;
+    }
     let setup = Setup::new(30, 21);
     let output = setup
         .command()
@@ -152,6 +156,9 @@ fn tiles_through_a_board_make_the_picture_of_the_host() {
 
 #[test]
 fn an_interrupted_run_leaves_no_emulator() {
+    if !can_run() {
+        return;
+    }
     for name in ["INT", "TERM"] {
         let setup = Setup::new(200, 200);
         let mut child = setup.command().spawn().unwrap();
@@ -170,6 +177,9 @@ fn an_interrupted_run_leaves_no_emulator() {
 
 #[test]
 fn a_killed_run_leaves_no_emulator() {
+    if !can_run() {
+        return;
+    }
     let setup = Setup::new(200, 200);
     let mut child = setup.command().spawn().unwrap();
     let emulator = wait_for_emulator(&mut child);
@@ -182,6 +192,9 @@ fn a_killed_run_leaves_no_emulator() {
 
 #[test]
 fn an_emulator_that_dies_is_a_failed_run() {
+    if !can_run() {
+        return;
+    }
     let setup = Setup::new(200, 200);
     let mut child = setup.command().spawn().unwrap();
     let emulator = wait_for_emulator(&mut child);
@@ -197,6 +210,9 @@ fn an_emulator_that_dies_is_a_failed_run() {
 
 #[test]
 fn a_row_too_wide_for_the_board_says_what_to_do() {
+    if !can_run() {
+        return;
+    }
     let setup = Setup::new(20_000, 1);
     let output = setup.command().output().unwrap();
     let err = text(&output.stderr);
@@ -209,6 +225,9 @@ fn a_row_too_wide_for_the_board_says_what_to_do() {
 
 #[test]
 fn a_missing_emulator_is_named_with_the_command_that_installs_it() {
+    if !can_run() {
+        return;
+    }
     let setup = Setup::new(4, 4);
     let output = setup
         .command()

@@ -28,7 +28,11 @@ const fn weights(scale: i64, phase: i64) -> [i32; TAPS] {
         };
         let denominator = d * d * d; // Of half the doubled weight, in Q.10: 1024 / (2 d^3).
         let scaled = doubled * 512;
-        let half = if scaled < 0 { -denominator / 2 } else { denominator / 2 };
+        let half = if scaled < 0 {
+            -denominator / 2
+        } else {
+            denominator / 2
+        };
         out[tap] = ((scaled + half) / denominator) as i32;
         sum += out[tap];
         tap += 1;
@@ -104,7 +108,10 @@ pub fn bicubic_row<'p>(
 /// * `row` - `[w, channels]`. * `out` - `[w * scale, channels]`, Q.20. Exact.
 #[inline]
 pub fn nearest_row(row: &[u8], scale: usize, channels: usize, out: &mut [i32]) {
-    for (pixel, out) in row.chunks_exact(channels).zip(out.chunks_exact_mut(scale * channels)) {
+    for (pixel, out) in row
+        .chunks_exact(channels)
+        .zip(out.chunks_exact_mut(scale * channels))
+    {
         for out in out.chunks_exact_mut(channels) {
             for (out, &pixel) in out.iter_mut().zip(pixel) {
                 *out = i32::from(pixel) << 20;
@@ -135,7 +142,10 @@ mod tests {
                 let tolerance = if scale == 3 { 1.6 } else { 0.0 };
                 for (tap, &w) in w.iter().enumerate() {
                     let exact = 1024.0 * cubic(offset - (tap as f64 - 2.0));
-                    assert!((f64::from(w) - exact).abs() <= tolerance, "{scale} {phase} {tap}");
+                    assert!(
+                        (f64::from(w) - exact).abs() <= tolerance,
+                        "{scale} {phase} {tap}"
+                    );
                 }
             }
         }

@@ -130,7 +130,10 @@ fn single<'a, T: Pod + Into<i64>>(
     range: core::ops::RangeInclusive<i64>,
 ) -> Result<T, ModelError> {
     let values = ranged::<T>(source, param, 1, range)?;
-    values.first().copied().ok_or(ModelError::OutOfRange { param })
+    values
+        .first()
+        .copied()
+        .ok_or(ModelError::OutOfRange { param })
 }
 
 const MULTIPLIER: core::ops::RangeInclusive<i64> = 1 << 30..=(1 << 31) - 1;
@@ -151,7 +154,11 @@ fn check_overflow(
         let column = weights.iter().skip(o).step_by(outputs);
         let sum: i64 = column.map(|&w| i64::from(w).abs()).sum();
         // Where there are no weights the row is a copy, of weight 2^COPY_BITS.
-        let sum = if weights.is_empty() { 1 << COPY_BITS } else { sum };
+        let sum = if weights.is_empty() {
+            1 << COPY_BITS
+        } else {
+            sum
+        };
         let bias = bias.get(o).map_or(0, |&b| i64::from(b).abs());
         if sum * max + bias > i64::from(i32::MAX) {
             return Err(ModelError::Overflow { param });
@@ -183,7 +190,11 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
         shape: MatrixShape,
         max: i64,
     ) -> Result<Matrix<'a, Self>, ModelError> {
-        let MatrixShape { outputs, inputs, bias } = shape;
+        let MatrixShape {
+            outputs,
+            inputs,
+            bias,
+        } = shape;
         let weights = source.array(param.part("weight"), inputs * outputs)?;
         let bias = source.array(param.part("bias"), if bias { outputs } else { 0 })?;
         if source.verifies() {
@@ -191,7 +202,12 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
         }
         let multiplier = ranged(source, param.part("multiplier"), outputs, MULTIPLIER)?;
         let shift = ranged(source, param.part("shift"), outputs, SHIFT)?;
-        Ok(Matrix { outputs, weights, bias, scale: FixedScale { multiplier, shift } })
+        Ok(Matrix {
+            outputs,
+            weights,
+            bias,
+            scale: FixedScale { multiplier, shift },
+        })
     }
 
     fn load_norm<'a>(
@@ -205,7 +221,12 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
         // 2^62: the squares' sum takes at most 2^57 of the 64 bits.
         let epsilon = single::<u32>(source, param.part("epsilon_mantissa"), 1..=u32::MAX.into())?;
         let exponent = single::<u8>(source, param.part("epsilon_exponent"), 0..=30)?;
-        Ok(norm::FixedParams { gain, offset, shift, epsilon: u64::from(epsilon) << exponent })
+        Ok(norm::FixedParams {
+            gain,
+            offset,
+            shift,
+            epsilon: u64::from(epsilon) << exponent,
+        })
     }
 
     fn load_conv1d<'a>(
@@ -245,10 +266,7 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
         })
     }
 
-    fn load_gate<'a>(
-        source: &mut impl Source<'a>,
-        param: Param,
-    ) -> Result<Self::Gate, ModelError> {
+    fn load_gate<'a>(source: &mut impl Source<'a>, param: Param) -> Result<Self::Gate, ModelError> {
         Ok(gate::FixedParams {
             multiplier: single(source, param.part("multiplier"), MULTIPLIER)?,
             shift: single(source, param.part("shift"), SHIFT)?,
@@ -361,7 +379,6 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
         sum::fixed(params, a, b);
     }
 }
-
 
 impl<I: Value> Fixed<I> {
     /// Fraction bits of weight 1 in an identity row.

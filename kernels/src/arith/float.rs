@@ -58,10 +58,19 @@ impl<R: Real> Arithmetic for Float<R> {
         shape: MatrixShape,
         _max: i64,
     ) -> Result<Matrix<'a, Self>, ModelError> {
-        let MatrixShape { outputs, inputs, bias } = shape;
+        let MatrixShape {
+            outputs,
+            inputs,
+            bias,
+        } = shape;
         let weights = floats(source, param.part("weight"), inputs * outputs)?;
         let bias = floats(source, param.part("bias"), if bias { outputs } else { 0 })?;
-        Ok(Matrix { outputs, weights, bias, scale: () })
+        Ok(Matrix {
+            outputs,
+            weights,
+            bias,
+            scale: (),
+        })
     }
 
     fn load_norm<'a>(
@@ -79,7 +88,11 @@ impl<R: Real> Arithmetic for Float<R> {
         param: Param,
         inner: usize,
     ) -> Result<Self::Conv1d<'a>, ModelError> {
-        let taps = floats(source, param.part("weight"), crate::config::CONV1D_TAPS * inner)?;
+        let taps = floats(
+            source,
+            param.part("weight"),
+            crate::config::CONV1D_TAPS * inner,
+        )?;
         let bias = floats(source, param.part("bias"), inner)?;
         Ok(conv1d::FloatParams { taps, bias })
     }
@@ -91,10 +104,16 @@ impl<R: Real> Arithmetic for Float<R> {
     ) -> Result<Self::Scan<'a>, ModelError> {
         let rate = floats(source, param.part("rate"), config.rates() * config.inner)?;
         if source.verifies() && rate.iter().any(|&a| a > 0.0) {
-            return Err(ModelError::OutOfRange { param: param.part("rate") });
+            return Err(ModelError::OutOfRange {
+                param: param.part("rate"),
+            });
         }
         let skip = floats(source, param.part("skip"), config.inner)?;
-        Ok(scan::FloatParams { rate, skip, decay: config.decay })
+        Ok(scan::FloatParams {
+            rate,
+            skip,
+            decay: config.decay,
+        })
     }
 
     fn load_gate<'a>(_: &mut impl Source<'a>, _: Param) -> Result<(), ModelError> {

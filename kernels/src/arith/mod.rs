@@ -103,10 +103,7 @@ pub trait Arithmetic: Copy + 'static {
     ///
     /// # Errors
     /// What is wrong with which parameter.
-    fn load_gate<'a>(
-        source: &mut impl Source<'a>,
-        param: Param,
-    ) -> Result<Self::Gate, ModelError>;
+    fn load_gate<'a>(source: &mut impl Source<'a>, param: Param) -> Result<Self::Gate, ModelError>;
 
     /// Reads the parameters of a sum of two tensors.
     ///

@@ -14,17 +14,16 @@ use crate::num::float::Real;
 /// A chain of fused multiply-adds from the bias, oldest tap first, then `c * logistic(c)`. Scratch:
 /// 0 bytes. Error against f64: 5 ULP of the largest partial sum. Source: Mamba, `causal_conv1d`.
 #[inline(always)]
-pub(crate) fn float<R: Real>(
-    params: &FloatParams<'_>,
-    history: &mut [R],
-    x: &[R],
-    out: &mut [R],
-) {
+pub(crate) fn float<R: Real>(params: &FloatParams<'_>, history: &mut [R], x: &[R], out: &mut [R]) {
     let inner = x.len();
     for (out, &bias) in out.iter_mut().zip(params.bias) {
         *out = R::of(bias);
     }
-    for (taps, values) in params.taps.chunks_exact(inner).zip(history.chunks_exact(inner)) {
+    for (taps, values) in params
+        .taps
+        .chunks_exact(inner)
+        .zip(history.chunks_exact(inner))
+    {
         for ((out, &tap), &value) in out.iter_mut().zip(taps).zip(values) {
             *out = R::of(tap).fma(value, *out);
         }

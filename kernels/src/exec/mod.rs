@@ -60,7 +60,10 @@ impl fmt::Display for ExecError {
                 needed.saturating_sub(given)
             ),
             Self::Size { width, height } => {
-                write!(f, "picture of {width}x{height} pixels; 1 to {SIDE_MAX} a side can be run")
+                write!(
+                    f,
+                    "picture of {width}x{height} pixels; 1 to {SIDE_MAX} a side can be run"
+                )
             }
             Self::Row { expected, given } => {
                 write!(f, "row of {given} bytes where {expected} were expected")

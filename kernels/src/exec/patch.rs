@@ -40,7 +40,13 @@ impl TileGrid {
     /// Cuts a picture into cores of `tile` x `tile` pixels (less at the right and bottom) with a
     /// halo; a `tile` of 0 is taken as 1.
     pub fn new(width: usize, height: usize, tile: usize, halo: usize) -> Self {
-        Self { width, height, tile: tile.max(1), halo, next: 0 }
+        Self {
+            width,
+            height,
+            tile: tile.max(1),
+            halo,
+            next: 0,
+        }
     }
 
     /// Returns the number of tiles.
@@ -50,7 +56,8 @@ impl TileGrid {
 
     /// Returns the width of the widest padded tile, for the memory plan.
     pub fn padded_width_max(&self) -> usize {
-        self.width.min(self.tile.saturating_add(self.halo.saturating_mul(2)))
+        self.width
+            .min(self.tile.saturating_add(self.halo.saturating_mul(2)))
     }
 }
 
@@ -67,8 +74,18 @@ impl Iterator for TileGrid {
         let (x, width, left, padded_width) = self.side(column, self.width);
         let (y, height, top, padded_height) = self.side(row, self.height);
         Some(Tile {
-            core: Rect { x, y, width, height },
-            padded: Rect { x: left, y: top, width: padded_width, height: padded_height },
+            core: Rect {
+                x,
+                y,
+                width,
+                height,
+            },
+            padded: Rect {
+                x: left,
+                y: top,
+                width: padded_width,
+                height: padded_height,
+            },
         })
     }
 }

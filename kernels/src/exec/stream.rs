@@ -73,7 +73,10 @@ struct Ring<'a, T> {
 
 impl<'a, T: bytemuck::Pod> Ring<'a, T> {
     fn new(memory: &mut impl Allocate<'a>, rows: usize, row_len: usize) -> Self {
-        Self { values: memory.take(rows.saturating_mul(row_len)), row_len }
+        Self {
+            values: memory.take(rows.saturating_mul(row_len)),
+            row_len,
+        }
     }
 
     fn row(&self, y: usize) -> &[T] {
@@ -95,7 +98,11 @@ fn ring_row<T>(ring: &[T], row_len: usize, y: usize) -> &[T] {
 fn around<T>(ring: &[T], row_len: usize, y: usize, height: usize) -> [Option<&[T]>; 3] {
     let row = |y| ring_row(ring, row_len, y);
     let above = y.checked_sub(1).map(row);
-    [above, Some(row(y)), Some(y + 1).filter(|&y| y < height).map(row)]
+    [
+        above,
+        Some(row(y)),
+        Some(y + 1).filter(|&y| y < height).map(row),
+    ]
 }
 
 impl<'a, A: Arithmetic> Buffers<'a, A> {
@@ -187,7 +194,13 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
             return Err(ExecError::Memory { needed, given });
         }
         let buffers = Buffers::new(&mut Arena::new(arena), model, width);
-        Ok(Self { model: model.clone(), width, height, next: 0, buffers })
+        Ok(Self {
+            model: model.clone(),
+            width,
+            height,
+            next: 0,
+            buffers,
+        })
     }
 
     /// Takes the next row; see [`crate::Upscaler::push_row`].
@@ -202,7 +215,10 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
     ) -> Result<(), ExecError> {
         let expected = self.width * self.model.config().channels;
         if row.len() != expected {
-            return Err(ExecError::Row { expected, given: row.len() });
+            return Err(ExecError::Row {
+                expected,
+                given: row.len(),
+            });
         }
         if self.next == self.height {
             return Err(ExecError::Finished);
@@ -238,31 +254,43 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         sink: &mut impl FnMut(usize, &[u8]),
     ) -> Result<(), ExecError> {
         let groups = self.model.config().groups;
-        let Some(y) = k.checked_sub(1) else { return Ok(()) };
+        let Some(y) = k.checked_sub(1) else {
+            return Ok(());
+        };
         if y < self.height {
             self.first(y, tap)?;
         }
         for group in 0..groups {
-            let Some(y) = y.checked_sub(group) else { return Ok(()) };
+            let Some(y) = y.checked_sub(group) else {
+                return Ok(());
+            };
             if y < self.height {
                 self.blocks(group, y, tap)?;
             }
-            let Some(y) = y.checked_sub(1) else { return Ok(()) };
+            let Some(y) = y.checked_sub(1) else {
+                return Ok(());
+            };
             if y < self.height {
                 self.group_end(group, y, tap)?;
             }
         }
-        let Some(y) = y.checked_sub(groups) else { return Ok(()) };
+        let Some(y) = y.checked_sub(groups) else {
+            return Ok(());
+        };
         let mut source = self.model.section(Section::Last);
         let last = Last::load(&mut source, self.model.config(), &|i| self.model.form(i))?;
         if y < self.height {
             self.norm_last(&last, y, tap);
         }
-        let Some(y) = y.checked_sub(1) else { return Ok(()) };
+        let Some(y) = y.checked_sub(1) else {
+            return Ok(());
+        };
         if y < self.height {
             self.body(&last, y, tap);
         }
-        let Some(y) = y.checked_sub(1) else { return Ok(()) };
+        let Some(y) = y.checked_sub(1) else {
+            return Ok(());
+        };
         if y < self.height {
             self.upsample(&last, y, tap);
             self.emit(y, tap, sink);
@@ -278,9 +306,23 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         let b = &mut self.buffers;
         let rows = around(b.pixels.values, b.pixels.row_len, y, self.height);
         let out = b.first.row_mut(y);
-        convolve(&params.conv, rows, out, &mut b.scratch, config.channels, config.width);
+        convolve(
+            &params.conv,
+            rows,
+            out,
+            &mut b.scratch,
+            config.channels,
+            config.width,
+        );
         tap.record(Layer::ConvFirst, out);
-        norm::row::<A, _, _>(&params.norm, out, b.scratch.out, b.row, config.width, A::to_act);
+        norm::row::<A, _, _>(
+            &params.norm,
+            out,
+            b.scratch.out,
+            b.row,
+            config.width,
+            A::to_act,
+        );
         tap.record(Layer::NormFirst, b.row);
         Ok(())
     }
@@ -303,7 +345,15 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
                 scan: &mut b.states[mixer * states_len..][..states_len],
             };
             let place = (group as u8, block as u8);
-            mixer::row(&params, &config, place, b.row, &mut state, &mut b.scratch, tap);
+            mixer::row(
+                &params,
+                &config,
+                place,
+                b.row,
+                &mut state,
+                &mut b.scratch,
+                tap,
+            );
         }
         let conv = &mut b.group_conv[(3 * group + y % 3) * len..][..len];
         narrow::<A>(b.row, conv);
@@ -319,10 +369,21 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         let len = b.row.len();
         let ring = &b.group_conv[3 * group * len..][..3 * len];
         let rows = around(ring, len, y, self.height);
-        convolve(&params.conv, rows, b.next, &mut b.scratch, config.width, config.width);
+        convolve(
+            &params.conv,
+            rows,
+            b.next,
+            &mut b.scratch,
+            config.width,
+            config.width,
+        );
         let group_index = group as u8;
         tap.record(Layer::GroupConv { group: group_index }, b.next);
-        A::sum(&params.sum, b.next, &b.group_input[(2 * group + y % 2) * len..][..len]);
+        A::sum(
+            &params.sum,
+            b.next,
+            &b.group_input[(2 * group + y % 2) * len..][..len],
+        );
         tap.record(Layer::Group { group: group_index }, b.next);
         core::mem::swap(&mut b.row, &mut b.next);
         Ok(())
@@ -355,7 +416,14 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         let b = &mut self.buffers;
         let rows = around(b.upsample.values, b.upsample.row_len, y, self.height);
         let out = &mut *b.output.sub_pixels;
-        convolve(&last.upsample, rows, out, &mut b.scratch, config.width, config.sub_pixels());
+        convolve(
+            &last.upsample,
+            rows,
+            out,
+            &mut b.scratch,
+            config.width,
+            config.sub_pixels(),
+        );
         tap.record(Layer::Upsample, out);
     }
 
@@ -400,7 +468,9 @@ fn convolve<A: Arithmetic, X: crate::arith::Operand<A::Acc>>(
     inputs: usize,
     outputs: usize,
 ) {
-    let mixer::Scratch { out: pixel, linear, .. } = scratch;
+    let mixer::Scratch {
+        out: pixel, linear, ..
+    } = scratch;
     conv3x3::row(weights, rows, out, pixel, linear, outputs, inputs);
 }
 

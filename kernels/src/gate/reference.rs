@@ -25,6 +25,10 @@ pub(crate) fn float<R: Real>(y: &[R], z: &[R], out: &mut [R]) {
 pub(crate) fn fixed<I: FixedInput>(params: &FixedParams, y: &[i16], z: &[i16], out: &mut [I]) {
     for ((out, &y), &z) in out.iter_mut().zip(y).zip(z) {
         let silu = (i32::from(z) * logistic(z, params.fraction) + (1 << 14)) >> 15;
-        *out = I::saturate(requantise(i32::from(y) * silu, params.multiplier, params.shift));
+        *out = I::saturate(requantise(
+            i32::from(y) * silu,
+            params.multiplier,
+            params.shift,
+        ));
     }
 }

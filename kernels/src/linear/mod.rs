@@ -69,7 +69,11 @@ impl<'a, A: Arithmetic> Weights<'a, A> {
     ) -> Result<Self, ModelError> {
         let (outputs, inputs) = (weight.outputs, weight.inputs * weight.taps);
         let Some(rank) = form.rank() else {
-            let shape = MatrixShape { outputs, inputs, bias };
+            let shape = MatrixShape {
+                outputs,
+                inputs,
+                bias,
+            };
             return Ok(Self::Dense(A::load_matrix(source, param, shape, X::MAX)?));
         };
         let identity = matches!(form, Form::IdentityRows(_));
@@ -77,22 +81,46 @@ impl<'a, A: Arithmetic> Weights<'a, A> {
             return Err(ModelError::Rank { param, rank });
         }
         let max = <A::Act as Operand<A::Acc>>::MAX;
-        let shape = MatrixShape { outputs: rank, inputs, bias: false };
+        let shape = MatrixShape {
+            outputs: rank,
+            inputs,
+            bias: false,
+        };
         let v = A::load_matrix(source, param.factor("v"), shape, X::MAX)?;
         if !identity {
-            let shape = MatrixShape { outputs, inputs: rank, bias };
-            return Ok(Self::LowRank { v, u: A::load_matrix(source, param.factor("u"), shape, max)? });
+            let shape = MatrixShape {
+                outputs,
+                inputs: rank,
+                bias,
+            };
+            return Ok(Self::LowRank {
+                v,
+                u: A::load_matrix(source, param.factor("u"), shape, max)?,
+            });
         }
-        let shape = MatrixShape { outputs: rank, inputs: 0, bias };
+        let shape = MatrixShape {
+            outputs: rank,
+            inputs: 0,
+            bias,
+        };
         let copies = A::load_matrix(source, param.factor("copies"), shape, max)?;
-        let shape = MatrixShape { outputs: outputs - rank, inputs: rank, bias };
+        let shape = MatrixShape {
+            outputs: outputs - rank,
+            inputs: rank,
+            bias,
+        };
         let u = A::load_matrix(source, param.factor("u"), shape, max)?;
         let order_param = param.part("order");
         let order: &[u16] = source.array(order_param, outputs)?;
         if order.iter().any(|&i| usize::from(i) >= outputs) {
             return Err(ModelError::OutOfRange { param: order_param });
         }
-        Ok(Self::IdentityRows { v, copies, u, order })
+        Ok(Self::IdentityRows {
+            v,
+            copies,
+            u,
+            order,
+        })
     }
 
     /// Returns the matrix that is applied to the input.

@@ -23,7 +23,11 @@ pub fn run<A: Arithmetic, X: Operand<A::Acc>>(
     out: &mut [A::Acc],
 ) {
     let first = weights.first();
-    let acc = if matches!(weights, Weights::Dense(_)) { &mut *out } else { &mut *scratch.acc };
+    let acc = if matches!(weights, Weights::Dense(_)) {
+        &mut *out
+    } else {
+        &mut *scratch.acc
+    };
     start(first, acc);
     accumulate(first, 0, x, acc);
     finish(weights, scratch, out);
@@ -77,7 +81,12 @@ pub(crate) fn finish<A: Arithmetic>(
             accumulate(u, 0, middle, out);
             A::rescale(&u.scale, &mut out[..u.outputs]);
         }
-        Weights::IdentityRows { v, copies, u, order } => {
+        Weights::IdentityRows {
+            v,
+            copies,
+            u,
+            order,
+        } => {
             let rank = v.outputs;
             let middle = middle(v, scratch.acc, scratch.middle);
             let (copied, others) = scratch.acc[..rank + u.outputs].split_at_mut(rank);

@@ -86,13 +86,20 @@ impl fmt::Display for ModelError {
         match self {
             Self::NotAModel => write!(f, "not a model file (it does not begin with \"MLSR\")"),
             Self::Version { found } => {
-                write!(f, "model file of version {found}, this program reads {}", super::VERSION)
+                write!(
+                    f,
+                    "model file of version {found}, this program reads {}",
+                    super::VERSION
+                )
             }
             Self::Truncated { needed, found } => {
                 write!(f, "model file cut short: {found} bytes of {needed}")
             }
             Self::TrailingBytes { needed, found } => {
-                write!(f, "model file of {found} bytes has arrays of {needed} bytes")
+                write!(
+                    f,
+                    "model file of {found} bytes has arrays of {needed} bytes"
+                )
             }
             Self::Misaligned => write!(f, "model file not at a multiple of 16 bytes in memory"),
             Self::Corrupted => write!(f, "model file corrupted: its SHA-256 does not fit"),

@@ -72,14 +72,37 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Header, ModelError> {
     }
     let found = bytes.len();
     let head = bytes.get(..FORMS_OFFSET);
-    let head = head.ok_or(ModelError::Truncated { needed: FORMS_OFFSET, found })?;
-    let half = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
-    if half(4) != VERSION {
-        return Err(ModelError::Version { found: half(4) });
+    let head = head.ok_or(ModelError::Truncated {
+        needed: FORMS_OFFSET,
+        found,
+    })?;
+    let version = u16::from_le_bytes([head[4], head[5]]);
+    if version != VERSION {
+        return Err(ModelError::Version { found: version });
     }
-    let pick = |field, at: usize| ModelError::Field { field, value: head[at].into() };
-    let precision =
-        Precision::ALL.into_iter().find(|&p| p as u8 == head[6]).ok_or(pick("precision", 6))?;
+    let config = decode_config(head)?;
+    let n_weights = usize::from(u16::from_le_bytes([head[36], head[37]]));
+    let len = u32::from_le_bytes([head[8], head[9], head[10], head[11]]) as usize;
+    check_lengths(bytes, &config, n_weights, len)?;
+    let precision = Precision::ALL.into_iter().find(|&p| p as u8 == head[6]);
+    let field = ModelError::Field {
+        field: "precision",
+        value: head[6].into(),
+    };
+    Ok(Header {
+        config,
+        precision: precision.ok_or(field)?,
+        len,
+    })
+}
+
+/// Reads and checks the dimensions and options.
+fn decode_config(head: &[u8]) -> Result<Config, ModelError> {
+    let half = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
+    let pick = |field, at: usize| ModelError::Field {
+        field,
+        value: head[at].into(),
+    };
     let anchors = [Anchor::None, Anchor::Nearest, Anchor::Bicubic];
     let decays = [Decay::Full, Decay::Tied];
     let word = |at: usize| [head[at], head[at + 1], head[at + 2], head[at + 3]];
@@ -92,28 +115,50 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Header, ModelError> {
         blocks: head[14].into(),
         states: head[15].into(),
         dt_rank: head[20].into(),
-        mixer_skip: *[false, true].get(usize::from(head[21])).ok_or(pick("mixer_skip", 21))?,
-        anchor: *anchors.get(usize::from(head[22])).ok_or(pick("anchor", 22))?,
+        mixer_skip: *[false, true]
+            .get(usize::from(head[21]))
+            .ok_or(pick("mixer_skip", 21))?,
+        anchor: *anchors
+            .get(usize::from(head[22]))
+            .ok_or(pick("anchor", 22))?,
         decay: *decays.get(usize::from(head[23])).ok_or(pick("decay", 23))?,
         mean: [24, 28, 32].map(|at| f32::from_le_bytes(word(at))),
     };
     config.check().map_err(ModelError::Config)?;
-    let (needed, found) = (config.n_weights(), usize::from(half(36)));
+    Ok(config)
+}
+
+/// Checks the stated length and the forms against the dimensions.
+fn check_lengths(
+    bytes: &[u8],
+    config: &Config,
+    n_weights: usize,
+    len: usize,
+) -> Result<(), ModelError> {
+    let (needed, found) = (config.n_weights(), n_weights);
     if needed != found {
         return Err(ModelError::WeightCount { needed, found });
     }
-    let len = u32::from_le_bytes(word(8)) as usize;
-    let needed = arrays_offset(&config);
+    let needed = arrays_offset(config);
     if len < needed || bytes.len() < needed {
-        return Err(ModelError::Truncated { needed, found: len.min(bytes.len()) });
+        return Err(ModelError::Truncated {
+            needed,
+            found: len.min(bytes.len()),
+        });
     }
     if !len.is_multiple_of(ALIGN) {
-        return Err(ModelError::Field { field: "length", value: len });
+        return Err(ModelError::Field {
+            field: "length",
+            value: len,
+        });
     }
     if (0..config.n_weights()).any(|i| form(bytes, i).is_none()) {
-        return Err(ModelError::Field { field: "form", value: 3 });
+        return Err(ModelError::Field {
+            field: "form",
+            value: 3,
+        });
     }
-    Ok(Header { config, precision, len })
+    Ok(())
 }
 
 /// Returns the form of weight `index`, or nothing where there is none or it has no meaning.

@@ -74,8 +74,12 @@ impl<'a> Model<'a> {
         if !(bytes.as_ptr() as usize).is_multiple_of(ALIGN) {
             return Err(ModelError::Misaligned);
         }
-        let mut model =
-            Self { bytes, config: header.config, precision: header.precision, sections: heapless::Vec::new() };
+        let mut model = Self {
+            bytes,
+            config: header.config,
+            precision: header.precision,
+            sections: heapless::Vec::new(),
+        };
         if model.hash() != model.sha256() {
             return Err(ModelError::Corrupted);
         }
@@ -152,5 +156,10 @@ pub fn hash_file(bytes: &[u8]) -> [u8; 32] {
     else {
         return [0; 32];
     };
-    Sha256::new().chain_update(before).chain_update([0; 32]).chain_update(after).finalize().into()
+    Sha256::new()
+        .chain_update(before)
+        .chain_update([0; 32])
+        .chain_update(after)
+        .finalize()
+        .into()
 }

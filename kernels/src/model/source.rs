@@ -28,7 +28,11 @@ pub struct ArraySource<'a> {
 
 impl<'a> ArraySource<'a> {
     pub(super) fn new(bytes: &'a [u8], position: usize, verifies: bool) -> Self {
-        Self { bytes, position, verifies }
+        Self {
+            bytes,
+            position,
+            verifies,
+        }
     }
 
     pub(super) fn position(&self) -> usize {
@@ -80,7 +84,12 @@ pub struct Param {
 impl Param {
     /// Names an operator.
     pub const fn new(scope: Scope, name: &'static str) -> Self {
-        Self { scope, name, factor: "", part: "" }
+        Self {
+            scope,
+            name,
+            factor: "",
+            part: "",
+        }
     }
 
     /// Names a factor of it.

@@ -19,8 +19,10 @@ pub(crate) fn float<R: Real>(params: &FloatParams<'_>, x: &[R], out: &mut [R]) {
     let square = |sum, &x: &R| (x - mean).fma(x - mean, sum);
     let variance = x.iter().fold(R::zero(), square) / n;
     let r = R::one() / (variance + R::of(EPSILON as f32)).sqrt();
-    for ((out, &x), (&gamma, &beta)) in
-        out.iter_mut().zip(x).zip(params.gamma.iter().zip(params.beta))
+    for ((out, &x), (&gamma, &beta)) in out
+        .iter_mut()
+        .zip(x)
+        .zip(params.gamma.iter().zip(params.beta))
     {
         *out = ((x - mean) * r).fma(R::of(gamma), R::of(beta));
     }
@@ -44,8 +46,10 @@ pub(crate) fn fixed(params: &FixedParams<'_>, x: &[i16], out: &mut [i32]) {
     let shift = 32 - halvings;
     let half = 1i64 << (shift - 1);
     let round = 1i32 << (params.shift - 1);
-    for ((out, &x), (&gain, &offset)) in
-        out.iter_mut().zip(x).zip(params.gain.iter().zip(params.offset))
+    for ((out, &x), (&gain, &offset)) in out
+        .iter_mut()
+        .zip(x)
+        .zip(params.gain.iter().zip(params.offset))
     {
         let normed = ((i64::from(deviation(x)) * mantissa + half) >> shift) as i32;
         *out = (mulhi(normed, gain) + offset + round) >> params.shift;

@@ -66,7 +66,11 @@ const LN: [i32; LN_DEGREE + 1] = {
 const LOG2_E_Q30: u64 = nearest(core::f64::consts::LOG2_E * 1_073_741_824.0) as u64;
 
 const fn nearest(x: f64) -> i32 {
-    if x < 0.0 { (x - 0.5) as i32 } else { (x + 0.5) as i32 }
+    if x < 0.0 {
+        (x - 0.5) as i32
+    } else {
+        (x + 0.5) as i32
+    }
 }
 
 /// Returns `2^-(n + f / 2^31)` in Q0.31, `[0, 2^31]`.
@@ -84,7 +88,11 @@ pub fn exp2_neg(n: u32, f: u32) -> u32 {
         sum = EXP2[k].wrapping_add(mulhi(sum, x));
     }
     // Rounding may pass 1 by a few units.
-    if n > 31 { 0 } else { (sum as u32).min(1 << 31) >> n }
+    if n > 31 {
+        0
+    } else {
+        (sum as u32).min(1 << 31) >> n
+    }
 }
 
 /// Returns `1 / (1 + e^-x)` in Q0.15, `[0, 32768]`, for `x` with `fraction` fraction bits, `[0, 15]`.
@@ -107,7 +115,11 @@ pub fn logistic(x: i16, fraction: u8) -> i32 {
 #[inline(always)]
 fn ln_1p(x: u32) -> u32 {
     // Q1.30 times Q0.32 stays Q1.30; x = 1 saturates to the largest Q0.31, doubled by the shift.
-    let x31 = if x >= 1 << 30 { i32::MAX } else { (x << 1) as i32 };
+    let x31 = if x >= 1 << 30 {
+        i32::MAX
+    } else {
+        (x << 1) as i32
+    };
     let mut sum = LN[LN_DEGREE];
     for k in (0..LN_DEGREE).rev() {
         sum = LN[k] + (mulhi(sum, x31) << 1);
@@ -167,7 +179,10 @@ mod tests {
             let f = (i << 15).min((1u32 << 31) - 1);
             let value = exp2_neg(0, f);
             let exact = libm::exp2(31.0 - f64::from(f) / 2_147_483_648.0);
-            assert!((f64::from(value) - exact).abs() < 512.0, "{f}: {value} {exact}");
+            assert!(
+                (f64::from(value) - exact).abs() < 512.0,
+                "{f}: {value} {exact}"
+            );
             assert!(value <= last && value <= 1 << 31);
             last = value;
         }
@@ -178,7 +193,10 @@ mod tests {
     fn logistic_is_accurate_on_all_inputs() {
         for (x, fraction) in (i16::MIN..=i16::MAX).flat_map(|x| [(x, 8), (x, 11), (x, 15)]) {
             let exact = 32768.0 / (1.0 + libm::exp(-libm::ldexp(x.into(), -i32::from(fraction))));
-            assert!((f64::from(logistic(x, fraction)) - exact).abs() < 1.1, "{x} {fraction}");
+            assert!(
+                (f64::from(logistic(x, fraction)) - exact).abs() < 1.1,
+                "{x} {fraction}"
+            );
             if x != i16::MIN {
                 assert_eq!(logistic(x, fraction) + logistic(-x, fraction), 32768);
             }
@@ -191,7 +209,11 @@ mod tests {
             let exact = libm::log1p(libm::exp(f64::from(x) / 4096.0)) * 16_777_216.0;
             let error = (f64::from(soft_plus(x)) - exact).abs();
             // ln(1 + e^x) = x + 0 in f64 for large x, where exp overflows nothing here.
-            assert!(error < exact / 262_144.0 + 4.0, "{x}: {} {exact}", soft_plus(x));
+            assert!(
+                error < exact / 262_144.0 + 4.0,
+                "{x}: {} {exact}",
+                soft_plus(x)
+            );
         }
         assert!(soft_plus(i32::MIN) >= 0);
         assert_eq!(soft_plus(i32::MAX), 64 << 24);
@@ -199,12 +221,21 @@ mod tests {
 
     #[test]
     fn decay_is_accurate() {
-        for (dt, rate) in [(0.0, 1.0), (0.001, 1.0), (0.1, 16.0), (3.0, 0.01), (0.5, 9000.0)] {
+        for (dt, rate) in [
+            (0.0, 1.0),
+            (0.001, 1.0),
+            (0.1, 16.0),
+            (3.0, 0.01),
+            (0.5, 9000.0),
+        ] {
             let dt_q = (dt * 16_777_216.0) as i32;
             let rate_q = (rate * core::f64::consts::LOG2_E * 262_144.0) as u32;
             let exponent = f64::from(dt_q) * f64::from(rate_q) / 4_398_046_511_104.0;
             let exact = libm::exp2(31.0 - exponent);
-            assert!((f64::from(decay(dt_q, rate_q)) - exact).abs() < 512.0, "{dt} {rate}");
+            assert!(
+                (f64::from(decay(dt_q, rate_q)) - exact).abs() < 512.0,
+                "{dt} {rate}"
+            );
         }
         assert_eq!(decay(i32::MAX, u32::MAX), 0);
     }

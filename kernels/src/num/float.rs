@@ -143,7 +143,9 @@ impl Real for f32 {
 
     #[inline(always)]
     fn round_product(self, factor: i16) -> i32 {
-        fma(self, f32::from(factor), ROUND_F32).to_bits().wrapping_sub(ROUND_F32.to_bits()) as i32
+        fma(self, f32::from(factor), ROUND_F32)
+            .to_bits()
+            .wrapping_sub(ROUND_F32.to_bits()) as i32
     }
 }
 
@@ -194,11 +196,15 @@ mod tests {
 
     /// Every 1009th `f32` of a range, both signs (about 2 million values).
     fn sweep(max: f32) -> impl Iterator<Item = f32> {
-        (0..max.to_bits()).step_by(1009).flat_map(|b| [f32::from_bits(b), -f32::from_bits(b)])
+        (0..max.to_bits())
+            .step_by(1009)
+            .flat_map(|b| [f32::from_bits(b), -f32::from_bits(b)])
     }
 
     fn worst(max: f32, ours: impl Fn(f32) -> f32, exact: impl Fn(f64) -> f64) -> f64 {
-        sweep(max).map(|x| ulps(ours(x), exact(f64::from(x)))).fold(0.0, f64::max)
+        sweep(max)
+            .map(|x| ulps(ours(x), exact(f64::from(x))))
+            .fold(0.0, f64::max)
     }
 
     #[test]
@@ -228,26 +234,42 @@ mod tests {
     fn fused_multiply_add_equals_libm() {
         let mut state = 1u64;
         let mut draw = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             // Finite: exponents 64 to 191.
             let bits = (state >> 32) as u32;
             f32::from_bits((bits & 0x807f_ffff) | ((64 + ((bits >> 23) & 0x7f)) << 23))
         };
         for _ in 0..100_000 {
             let (a, b, c) = (draw(), draw(), draw());
-            assert_eq!(fma(a, b, c).to_bits(), libm::fmaf(a, b, c).to_bits(), "{a} {b} {c}");
+            assert_eq!(
+                fma(a, b, c).to_bits(),
+                libm::fmaf(a, b, c).to_bits(),
+                "{a} {b} {c}"
+            );
         }
     }
 
     #[test]
     fn rounds_ties_to_even() {
-        for (x, n) in [(0.5f32, 0), (1.5, 2), (2.5, 2), (-0.5, 0), (-1.5, -2), (254.5, 254)] {
+        for (x, n) in [
+            (0.5f32, 0),
+            (1.5, 2),
+            (2.5, 2),
+            (-0.5, 0),
+            (-1.5, -2),
+            (254.5, 254),
+        ] {
             assert_eq!(x.round_product(1), n);
             assert_eq!(f64::from(x).round_product(1), n);
         }
         // The product in f32 is 129.5, a tie; the exact one lies below it.
         let below = f32::from_bits((129.5f32 / 255.0).to_bits());
         assert_eq!(below * 255.0, 129.5);
-        assert_eq!(below.round_product(255), libm::rint(f64::from(below) * 255.0) as i32);
+        assert_eq!(
+            below.round_product(255),
+            libm::rint(f64::from(below) * 255.0) as i32
+        );
     }
 }

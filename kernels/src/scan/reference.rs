@@ -43,8 +43,11 @@ pub(crate) fn float<R: Real>(
             }
         }
         let (b, c) = (token.b[n], token.c[n]);
-        for (((h, &a), &drive), y) in
-            state.iter_mut().zip(&*a).zip(&*scratch.drive).zip(out.iter_mut())
+        for (((h, &a), &drive), y) in state
+            .iter_mut()
+            .zip(&*a)
+            .zip(&*scratch.drive)
+            .zip(out.iter_mut())
         {
             *h = a.fma(*h, drive * b);
             *y = h.fma(c, *y);

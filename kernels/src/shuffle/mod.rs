@@ -10,7 +10,10 @@
 #[inline]
 pub fn row<T: Copy>(x: &[T], out: &mut [T], channels: usize, scale: usize, dy: usize) {
     let sub_pixels = channels * scale * scale;
-    for (x, out) in x.chunks_exact(sub_pixels).zip(out.chunks_exact_mut(scale * channels)) {
+    for (x, out) in x
+        .chunks_exact(sub_pixels)
+        .zip(out.chunks_exact_mut(scale * channels))
+    {
         for (dx, out) in out.chunks_exact_mut(channels).enumerate() {
             for (c, out) in out.iter_mut().enumerate() {
                 *out = x[(c * scale + dy) * scale + dx];

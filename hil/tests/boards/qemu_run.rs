@@ -1,0 +1,100 @@
+//! Whole runs on both virtual boards, from the build to the report.
+
+use std::path::Path;
+
+use mambalite::picture::{Color, Picture};
+use mambalite::registry;
+use mambalite::upscale::{Executor, upscale};
+use mambalite_hil::board::Boards;
+use mambalite_hil::controls;
+use mambalite_hil::interrupt::Interrupt;
+use mambalite_hil::observer::Silent;
+use mambalite_hil::report::Verdict;
+use mambalite_hil::run::{self, Order, Outcome};
+use mambalite_hil::toolchain::{Toolchain, find_program};
+use mambalite_kernels::Precision;
+use tempfile::TempDir;
+
+use crate::model::{invented, picture};
+
+const BOARDS: [&str; 2] = ["qemu-mps2-an386", "qemu-mps2-an500"];
+
+/// Reports whether virtual boards can be run here; says what is missing where not.
+pub(crate) fn can_run() -> bool {
+    if find_program("qemu-system-arm").is_none() {
+        println!("SKIP qemu: qemu-system-arm is not installed");
+        return false;
+    }
+    match Toolchain::find("thumbv7em-none-eabihf") {
+        Ok(_) => true,
+        Err(error) => {
+            println!("SKIP qemu: {error}");
+            false
+        }
+    }
+}
+
+/// Runs a picture of 24 x 20 pixels on both boards.
+fn run(folder: &TempDir, model: &str, precisions: &[Precision]) -> Outcome {
+    let input = folder.path().join("lr.png");
+    picture(24, 20).save(&input).unwrap();
+    let order = Order {
+        boards: BOARDS.map(str::to_owned).to_vec(),
+        input,
+        ground_truth: None,
+        model: model.to_owned(),
+        precisions: precisions.to_vec(),
+        executor: Executor::Stream,
+        out: folder.path().join("out"),
+        build: true,
+        command: "test".to_owned(),
+    };
+    let boards = Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    run::run(&order, &boards, &Interrupt::default(), &mut Silent).unwrap()
+}
+
+/// Checks that every run passed, with one job and all controls.
+fn assert_pass(outcome: &Outcome, runs: usize) {
+    for board in &outcome.report.boards {
+        let name = format!("{} {}", board.board.name, board.model.precision);
+        let why = (&board.failure, &board.first_difference, &board.controls);
+        assert_eq!(board.verdict, Verdict::Pass, "{name}: {why:?}");
+        assert_eq!(board.jobs.len(), 1, "{name}");
+        assert_eq!(board.controls.len(), controls::COUNT, "{name}");
+        let stack = board.memory.stack_used_bytes.unwrap();
+        assert!(stack > 0 && stack < board.memory.stack_size_bytes, "{name}");
+        assert!(!board.log.is_empty(), "{name} has no log");
+    }
+    assert_eq!(outcome.report.boards.len(), runs);
+    assert_eq!(outcome.exit_code, 0);
+    assert!(outcome.paths.html.is_file() && outcome.paths.json.is_file());
+}
+
+#[test]
+fn both_boards_compute_what_the_host_computes() {
+    if !can_run() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("invented.mls");
+    let model = invented(4);
+    model.save(&file).unwrap();
+    let outcome = run(&folder, &file.display().to_string(), &[]);
+    assert_pass(&outcome, 2);
+    let host = upscale(&model.model(), &picture(24, 20), Executor::Stream).unwrap();
+    for board in BOARDS {
+        let sr = folder.path().join(format!("out/lr_{board}.png"));
+        assert!(Picture::load(&sr, Color::Rgb).unwrap() == host, "{board}");
+    }
+}
+
+#[test]
+fn both_boards_run_the_shipped_model_in_single_precision_and_in_fixed_point() {
+    let precisions = [Precision::F32, Precision::W8A8];
+    if !can_run() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = run(&folder, registry::DEFAULT, &precisions);
+    assert_pass(&outcome, 4);
+}
