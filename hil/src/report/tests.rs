@@ -81,15 +81,7 @@ fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
             target: "thumbv7em-none-eabihf".to_owned(),
             machine: Some("mps2-an500".to_owned()),
         },
-        device: Some(DeviceFacts {
-            protocol: 1,
-            build_id: "2ef7bde608ce5404e97d5f042f95f89f1c232871".to_owned(),
-            model_sha256: Some(sha256.to_owned()),
-            cpuid: "0x410fc270".to_owned(),
-            uid: "00000000000000000000000000000000".to_owned(),
-            fp_flags: "0x00000000".to_owned(),
-            arena_bytes: 1 << 20,
-        }),
+        device: Some(device(sha256)),
         model: ModelFacts {
             name: "student-x4".to_owned(),
             precision: precision.to_owned(),
@@ -97,17 +89,7 @@ fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
             sha256: sha256.to_owned(),
         },
         executor: Executor::Patch { tile: 32, halo: 8 },
-        memory: Memory {
-            flash_bytes: 181_248,
-            flash_size_bytes: 2 << 20,
-            arena_bytes: 412_672,
-            arena_used_bytes: Some(412_672),
-            arena_size_bytes: 1 << 20,
-            object_bytes: 2312,
-            stack_bytes: 8192,
-            stack_used_bytes: Some(5304),
-            stack_size_bytes: 16_384,
-        },
+        memory: memory(),
         link: Counters {
             frames_sent: 412,
             frames_received: 2210,
@@ -154,6 +136,32 @@ fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
     };
     entry.verdict = entry.judge();
     entry
+}
+
+fn device(sha256: &str) -> DeviceFacts {
+    DeviceFacts {
+        protocol: 1,
+        build_id: "2ef7bde608ce5404e97d5f042f95f89f1c232871".to_owned(),
+        model_sha256: Some(sha256.to_owned()),
+        cpuid: "0x410fc270".to_owned(),
+        uid: "00000000000000000000000000000000".to_owned(),
+        fp_flags: "0x00000000".to_owned(),
+        arena_bytes: 1 << 20,
+    }
+}
+
+fn memory() -> Memory {
+    Memory {
+        flash_bytes: 181_248,
+        flash_size_bytes: 2 << 20,
+        arena_bytes: 412_672,
+        arena_used_bytes: Some(412_672),
+        arena_size_bytes: 1 << 20,
+        object_bytes: 2312,
+        stack_bytes: 8192,
+        stack_used_bytes: Some(5304),
+        stack_size_bytes: 16_384,
+    }
 }
 
 fn log_line(level: &str, message: &str) -> Line {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mambalite_hil::bench::{Bench, check_identity};
-use mambalite_hil::board::Boards;
+use mambalite_hil::board::{Board, Boards};
 use mambalite_hil::device::{Device, Extras};
 use mambalite_hil::error::EXIT_LINK;
 use mambalite_hil::firmware;
@@ -12,12 +12,36 @@ use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::link::{Damage, DeviceModel};
 use mambalite_hil::observer::Silent;
 use mambalite_hil::qemu::Qemu;
+use mambalite_hil::transport::Transport;
 
 use crate::model::{invented, picture};
 use crate::qemu_run::can_run;
 
 fn boards() -> Boards {
     Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// A spoiled model is refused after a reset, the mended one is taken.
+fn spoil_and_mend<T: Transport>(
+    board: &Board,
+    bytes: &[u8],
+    bench: &mut Bench,
+    device: &mut Device<'_, T>,
+) {
+    let address = board.model.address + bytes.len() as u32 - 20;
+    let good = bytes[bytes.len() - 20];
+    for (byte, refused) in [(good ^ 1, true), (good, false)] {
+        let flasher = bench.flasher();
+        flasher.write(address, &[byte], &mut |_| ()).unwrap();
+        flasher.reset().unwrap();
+        flasher.resume().unwrap();
+        let model = device.link.hello().unwrap().model;
+        assert_eq!(
+            matches!(model, DeviceModel::Refused { .. }),
+            refused,
+            "{model:?}"
+        );
+    }
 }
 
 /// Everything that a run does to one board, step by step.
@@ -65,21 +89,7 @@ fn exercise(name: &str) {
     assert!(again.output == checked.result.output);
     assert!(!again.trace.is_empty() && again.frames_bad > 0);
 
-    // A spoiled model is refused after a reset, the mended one is taken.
-    let address = board.model.address + file.bytes().len() as u32 - 20;
-    let good = file.bytes()[file.bytes().len() - 20];
-    for (byte, refused) in [(good ^ 1, true), (good, false)] {
-        let flasher = bench.flasher();
-        flasher.write(address, &[byte], &mut |_| ()).unwrap();
-        flasher.reset().unwrap();
-        flasher.resume().unwrap();
-        let model = device.link.hello().unwrap().model;
-        assert_eq!(
-            matches!(model, DeviceModel::Refused { .. }),
-            refused,
-            "{model:?}"
-        );
-    }
+    spoil_and_mend(&board, file.bytes(), &mut bench, &mut device);
     let checked = device.check(&picture, &mut |_, _| ()).unwrap();
     assert!(
         checked.comparison.is_equal(),

@@ -13,25 +13,75 @@ use crate::sequence::{Digest, Sequence};
 const COUNT: usize = 2048;
 
 pub(crate) const CASES: &[Case] = &[
-    Case { name: "exponential/f32", run: |seed| floats(seed, Real::exponential) },
-    Case { name: "soft_plus/f32", run: |seed| floats(seed, Real::soft_plus) },
-    Case { name: "logistic/f32", run: |seed| floats(seed, Real::logistic) },
-    Case { name: "fma/f32", run: |seed| floats(seed, |x| x.fma(1.1, -x)) },
-    Case { name: "round_product/f32", run: |seed| integers(seed, |s| s.float(1.0).round_product(255)) },
-    Case { name: "mulhi/fixed", run: |seed| integers(seed, |s| mulhi(any(s), any(s))) },
-    Case { name: "requantise/fixed", run: requantisation },
-    Case { name: "exp2_neg/fixed", run: |seed| integers(seed, powers) },
-    Case { name: "logistic/fixed", run: |seed| integers(seed, logistics) },
-    Case { name: "soft_plus/fixed", run: |seed| integers(seed, |s| soft_plus(s.integer(-80_000, 270_000))) },
-    Case { name: "decay/fixed", run: |seed| integers(seed, decays) },
-    Case { name: "reciprocal_sqrt/fixed", run: |seed| integers(seed, roots) },
-    Case { name: "saturate/fixed", run: |seed| integers(seed, saturations) },
+    Case {
+        name: "exponential/f32",
+        run: |seed| floats(seed, Real::exponential),
+    },
+    Case {
+        name: "soft_plus/f32",
+        run: |seed| floats(seed, Real::soft_plus),
+    },
+    Case {
+        name: "logistic/f32",
+        run: |seed| floats(seed, Real::logistic),
+    },
+    Case {
+        name: "fma/f32",
+        run: |seed| floats(seed, |x| x.fma(1.1, -x)),
+    },
+    Case {
+        name: "round_product/f32",
+        run: |seed| integers(seed, |s| s.float(1.0).round_product(255)),
+    },
+    Case {
+        name: "mulhi/fixed",
+        run: |seed| integers(seed, |s| mulhi(any(s), any(s))),
+    },
+    Case {
+        name: "requantise/fixed",
+        run: requantisation,
+    },
+    Case {
+        name: "exp2_neg/fixed",
+        run: |seed| integers(seed, powers),
+    },
+    Case {
+        name: "logistic/fixed",
+        run: |seed| integers(seed, logistics),
+    },
+    Case {
+        name: "soft_plus/fixed",
+        run: |seed| integers(seed, |s| soft_plus(s.integer(-80_000, 270_000))),
+    },
+    Case {
+        name: "decay/fixed",
+        run: |seed| integers(seed, decays),
+    },
+    Case {
+        name: "reciprocal_sqrt/fixed",
+        run: |seed| integers(seed, roots),
+    },
+    Case {
+        name: "saturate/fixed",
+        run: |seed| integers(seed, saturations),
+    },
 ];
 
 /// A function on arguments of every size up to 100, and on the special ones.
 fn floats(seed: u64, function: impl Fn(f32) -> f32) -> u64 {
     let (mut sequence, mut digest) = (Sequence::new(seed), Digest::new());
-    for x in [0.0, f32::MIN_POSITIVE, 1.0, -1.0, 88.0, 89.0, -87.5, -103.9, -104.1, -150.0] {
+    for x in [
+        0.0,
+        f32::MIN_POSITIVE,
+        1.0,
+        -1.0,
+        88.0,
+        89.0,
+        -87.5,
+        -103.9,
+        -104.1,
+        -150.0,
+    ] {
         digest.add(&[function(x)]);
     }
     for i in 0..COUNT {

@@ -11,9 +11,16 @@ use table::DIGESTS;
 fn cases_have_the_golden_digests() {
     let wrong: Vec<String> = cases()
         .flat_map(|case| SEEDS.map(|seed| (case, seed)))
-        .zip(DIGESTS.iter().flat_map(|(name, digests)| digests.map(|digest| (name, digest))))
+        .zip(
+            DIGESTS
+                .iter()
+                .flat_map(|(name, digests)| digests.map(|digest| (name, digest))),
+        )
         .filter_map(|((case, seed), (&name, wanted))| {
-            assert_eq!(case.name, name, "the table has another order; print it again");
+            assert_eq!(
+                case.name, name,
+                "the table has another order; print it again"
+            );
             let found = (case.run)(seed);
             (found != wanted).then(|| format!("{name} seed {seed}: {found:#018x}"))
         })
@@ -35,9 +42,14 @@ fn names_and_digests_differ() {
 #[ignore = "prints the table"]
 fn print_table() {
     println!("//! Digests of each case for each of `SEEDS`.\n");
-    println!("pub(crate) const DIGESTS: &[(&str, [u64; {}])] = &[", SEEDS.len());
+    println!(
+        "pub(crate) const DIGESTS: &[(&str, [u64; {}])] = &[",
+        SEEDS.len()
+    );
     for case in cases() {
-        let digests = SEEDS.map(|seed| format!("{:#018x}", (case.run)(seed))).join(", ");
+        let digests = SEEDS
+            .map(|seed| format!("{:#018x}", (case.run)(seed)))
+            .join(", ");
         println!("    (\"{}\", [{digests}]),", case.name);
     }
     println!("];");

@@ -17,7 +17,9 @@ fuzz_target!(|bytes: Vec<u8>| {
     if let Some(field) = bytes.get_mut(HASH_OFFSET..HASH_OFFSET + hash.len()) {
         field.copy_from_slice(&hash);
     }
-    let Ok(file) = ModelFile::from_bytes(&bytes) else { return };
+    let Ok(file) = ModelFile::from_bytes(&bytes) else {
+        return;
+    };
     let model = file.model();
     if model.config().macs_per_pixel(model.forms()) > MAX_MACS {
         return;
@@ -26,6 +28,7 @@ fuzz_target!(|bytes: Vec<u8>| {
     let mut run = Upscaler::new(&model, 3, 2, &mut arena).expect("the planned memory is enough");
     let row: Vec<u8> = [0, 255, 90].repeat(model.config().channels);
     for _ in 0..2 {
-        run.push_row(&row, &mut NoTap, &mut |_, _| ()).expect("the row fits");
+        run.push_row(&row, &mut NoTap, &mut |_, _| ())
+            .expect("the row fits");
     }
 });

@@ -37,7 +37,9 @@ fuzz_target!(|bytes: &[u8]| {
     feed(&mut decoder, bytes);
     // What comes before a delimiter never costs the next frame.
     let mut encoder = Encoder::new();
-    let good = encoder.raw(Channel::Control, b"good").expect("short enough");
+    let good = encoder
+        .raw(Channel::Control, b"good")
+        .expect("short enough");
     assert!(feed(&mut decoder, good) >= 1);
     if let Some(line) = forged(bytes) {
         feed(&mut decoder, &line);

@@ -1,1 +1,192 @@
-pub(crate) const DIGESTS: &[(&str, [u64; 3])] = &[];
+//! Digests of each case for each of `SEEDS`.
+
+pub(crate) const DIGESTS: &[(&str, [u64; 3])] = &[
+    (
+        "exponential/f32",
+        [0xb4beb5f43e3ed0d5, 0x5867cd33650c5d90, 0x9b5d9ea79b5d2e3a],
+    ),
+    (
+        "soft_plus/f32",
+        [0xed2297038f438fc5, 0xc36111e4baa9a2a1, 0x101033deb1ac8a64],
+    ),
+    (
+        "logistic/f32",
+        [0x62547330b0ac6c85, 0xc7f3e564c4ca4af9, 0x909e489079e90558],
+    ),
+    (
+        "fma/f32",
+        [0x284a002ac1b534e1, 0xb70d233ef765dfdb, 0x4f92e97c57984f7e],
+    ),
+    (
+        "round_product/f32",
+        [0xe1c37d4d32e2af3e, 0x368a338bbed25579, 0x0e7d050ee211cdb4],
+    ),
+    (
+        "mulhi/fixed",
+        [0xca2747e7d62e5ea0, 0x4fdb9bd9b30a84ce, 0xf653bfd5782d3846],
+    ),
+    (
+        "requantise/fixed",
+        [0x743b52f71d9d6a66, 0x828d354c8a0c3a4e, 0x1f43115b211b73f2],
+    ),
+    (
+        "exp2_neg/fixed",
+        [0xf4660becedd63046, 0x0b1f947880762aac, 0x7d62361a6dd9ea70],
+    ),
+    (
+        "logistic/fixed",
+        [0xae633ea59eb47b1e, 0x38e626362a76bbe5, 0xb4181a60381b325a],
+    ),
+    (
+        "soft_plus/fixed",
+        [0x67b512b3a24d579d, 0xcf5ed666e2ae1ffd, 0xc50b95e0955f79c4],
+    ),
+    (
+        "decay/fixed",
+        [0x68f314e7659df5b4, 0x5c86ab29a79010e0, 0x5143453516902957],
+    ),
+    (
+        "reciprocal_sqrt/fixed",
+        [0xa2ae4f5953374110, 0x5346ef7e5ec7c609, 0x8f2d9b97dc1bcc9c],
+    ),
+    (
+        "saturate/fixed",
+        [0xdf04f2ffb3568ff0, 0xe086b2f55b228dcd, 0xb17177b184bc142a],
+    ),
+    (
+        "norm/f32",
+        [0xcc746e33d46b1ee9, 0xad84419567095bc3, 0x0f64ddba8bb9fbef],
+    ),
+    (
+        "norm/fixed",
+        [0xe2b20b6eb8ec7c77, 0x2b9b6f076ac46652, 0x76508272a8ff9a44],
+    ),
+    (
+        "sum/f32",
+        [0x3e659a604d8a86a1, 0xcc5b64d2fbfa6aef, 0xa3b77bd216db60cf],
+    ),
+    (
+        "sum/fixed",
+        [0xbf29675cced68126, 0x30734d5cc98291b1, 0xca71f6901089eab5],
+    ),
+    (
+        "conv1d/f32",
+        [0xc200fa14dc7620c0, 0xb9de84a78a330183, 0x6e14cc8e4e95a367],
+    ),
+    (
+        "conv1d/w8a16",
+        [0x52b5994713c95315, 0xf8eabf8d8276a301, 0x3de253da79c55242],
+    ),
+    (
+        "conv1d/w8a8",
+        [0xb4a3c6b08471a426, 0x39f3fa8f6b5dc8a9, 0x80ac9d712030f442],
+    ),
+    (
+        "scan_full/f32",
+        [0xc173c90d641b26b4, 0xaa3ef21c72aa68a4, 0x29153a95bb126faa],
+    ),
+    (
+        "scan_full/w8a16",
+        [0xf26fcd6630cd23c6, 0x8188e3e6c1790be0, 0xf4da68eb510f7df0],
+    ),
+    (
+        "scan_full/w8a8",
+        [0x6713428b7c32e912, 0x5dc4d3be5a2cea8e, 0x9fa5510ab77f7be7],
+    ),
+    (
+        "scan_tied/f32",
+        [0x2880abd4f0ebe914, 0xd183333048ad7743, 0x38e75c26683120b8],
+    ),
+    (
+        "scan_tied/w8a16",
+        [0x4ddd50cbbaeee7a0, 0x7962aa579f61eb82, 0x79e0820989e3a150],
+    ),
+    (
+        "scan_tied/w8a8",
+        [0x560083b18b5f5f9b, 0x198d24dca5782b8f, 0xecc711e7d6f816f2],
+    ),
+    (
+        "gate/f32",
+        [0x26d48bfebed20a61, 0xe1518094cd55ca08, 0x58756569dd3d9f48],
+    ),
+    (
+        "gate/w8a16",
+        [0xf5efd1d2005f8fb7, 0xb446630310442fb8, 0x4ab35561e74afb33],
+    ),
+    (
+        "gate/w8a8",
+        [0xc6ff8d858bcb7dc3, 0x0b41fa4105135da3, 0x7a76574497286678],
+    ),
+    (
+        "linear_dense/f32",
+        [0xd1f6cc9ec588977a, 0x3c85336e71a5ee39, 0xf9457439e0e3a0ae],
+    ),
+    (
+        "linear_dense/w8a16",
+        [0x8ef0cfcfdecd183a, 0x78f53f6e75a6dfe2, 0x89d70757c4e90650],
+    ),
+    (
+        "linear_dense/w8a8",
+        [0x100588330cafbe90, 0x7a751493597a6594, 0xbb81ee7dead57f9c],
+    ),
+    (
+        "linear_low_rank/f32",
+        [0x82a955cd1cd40b83, 0x6bbb76df6cc24edd, 0xe35bdfed78f22453],
+    ),
+    (
+        "linear_low_rank/w8a16",
+        [0xe901ecc31492c84e, 0xaaecdc6be72cb9be, 0x20e2bd9aefda4e50],
+    ),
+    (
+        "linear_low_rank/w8a8",
+        [0x051872f0aca73c10, 0x3435f4792538ed69, 0x61defbe2bdb2bb45],
+    ),
+    (
+        "linear_identity_rows/f32",
+        [0x020db9d1df969151, 0x200820a4e386c1a4, 0x01abbef6f5eeb14b],
+    ),
+    (
+        "linear_identity_rows/w8a16",
+        [0xee4f4a931fdab976, 0x71e3b51232bb2e6a, 0xde9efd03d3fab916],
+    ),
+    (
+        "linear_identity_rows/w8a8",
+        [0x8eb6362506ba80e5, 0xd321d64a75293af4, 0x068023c055a9a3c4],
+    ),
+    (
+        "conv3x3_dense/f32",
+        [0x325133e97198c4f4, 0xec1adb78be051163, 0x80190aa1bcd590d0],
+    ),
+    (
+        "conv3x3_dense/w8a16",
+        [0x9873020008d5ee7b, 0x02b2ea07c770ea48, 0x7f4ace19a46b307f],
+    ),
+    (
+        "conv3x3_dense/w8a8",
+        [0x4116a92e483d2441, 0xb23e0c2f289314a5, 0x2e8a6e8340dfc09b],
+    ),
+    (
+        "conv3x3_low_rank/f32",
+        [0x303784a7b3cbae79, 0x6e7881d14c1e1386, 0x3575f8507e922fa0],
+    ),
+    (
+        "conv3x3_low_rank/w8a16",
+        [0x8d224ae5bfb9def3, 0x851c3bbfceb6f93b, 0x9844f49f0514d181],
+    ),
+    (
+        "conv3x3_low_rank/w8a8",
+        [0x1bac1eda25c78ad6, 0x22ff0e384aff75e6, 0xa1e1d3b3989e19c9],
+    ),
+    (
+        "conv3x3_identity_rows/f32",
+        [0x052217e6a2afcb34, 0x16fabf00839231e0, 0x5b943d54b3658b8b],
+    ),
+    (
+        "conv3x3_identity_rows/w8a16",
+        [0x0a061dfa5ed71d76, 0x99ae08c4a49a9b34, 0x466a0b4c4ec97766],
+    ),
+    (
+        "conv3x3_identity_rows/w8a8",
+        [0x672b84da439909a2, 0x3f815e592c84aa3f, 0x30c690f8c79c3950],
+    ),
+];
