@@ -56,6 +56,18 @@ pub enum Error {
         /// What is wrong, with the place where known.
         cause: String,
     },
+    /// A board used more memory than was planned.
+    #[error("run board `{board}`: it used {used} bytes of {what}, {planned} were planned")]
+    Plan {
+        /// The board.
+        board: String,
+        /// Kind of memory.
+        what: &'static str,
+        /// Bytes planned.
+        planned: usize,
+        /// Bytes used.
+        used: usize,
+    },
     /// There is no board of this name.
     #[error("find board `{name}`: no such board; there are: {}", known.join(", "))]
     UnknownBoard {
@@ -271,6 +283,7 @@ impl Error {
             | Self::Image { .. }
             | Self::Reference { .. }
             | Self::Refused { .. }
+            | Self::Plan { .. }
             | Self::Report { .. } => EXIT_BUG,
         }
     }

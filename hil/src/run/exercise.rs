@@ -128,7 +128,7 @@ impl<'a> Exercise<'a> {
         observer.begin(&self.board.name, Stage::Controls, controls::COUNT as u64);
         self.controls(device, flasher, report, observer)?;
         observer.end();
-        Ok(())
+        check_memory(&self.board.name, &report.memory)
     }
 
     /// Returns the bytes of LR picture that go to the board, halos included.
@@ -298,6 +298,24 @@ fn same_file(a: &std::path::Path, b: &std::path::Path) -> bool {
     }
 }
 
+/// Holds what the board used against the plan.
+fn check_memory(board: &str, memory: &Memory) -> Result<()> {
+    let arena = ("arena", memory.arena_bytes, memory.arena_used_bytes);
+    let stack = ("stack", memory.stack_bytes, memory.stack_used_bytes);
+    for (what, planned, used) in [arena, stack] {
+        let used = used.unwrap_or(0);
+        if used > planned {
+            return Err(Error::Plan {
+                board: board.to_owned(),
+                what,
+                planned,
+                used,
+            });
+        }
+    }
+    Ok(())
+}
+
 fn note_memory(memory: &mut Memory, checked: &Checked) {
     let result = &checked.result;
     let arena = memory.arena_used_bytes.unwrap_or(0);
@@ -333,5 +351,28 @@ fn job_report(
         wall_ms: checked.wall.as_secs_f64() * 1e3,
         attempts: result.attempts,
         device_frames_bad: result.frames_bad,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_memory_than_planned_is_an_error() {
+        let memory = |used| Memory {
+            flash_bytes: 1,
+            flash_size_bytes: 2,
+            arena_bytes: 100,
+            arena_used_bytes: Some(100),
+            arena_size_bytes: 200,
+            object_bytes: 1,
+            stack_bytes: 50,
+            stack_used_bytes: Some(used),
+            stack_size_bytes: 80,
+        };
+        assert!(check_memory("board", &memory(50)).is_ok());
+        let error = check_memory("board", &memory(51)).unwrap_err();
+        assert!(error.to_string().contains("51 bytes of stack"), "{error}");
     }
 }

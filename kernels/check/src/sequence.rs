@@ -25,7 +25,7 @@ impl Sequence {
             1 => max,
             _ => {
                 let span = (i64::from(max) - i64::from(min) + 1) as u64;
-                (i64::from(min) + (u64::from(self.bits()) * span >> 32) as i64) as i32
+                (i64::from(min) + ((u64::from(self.bits()) * span) >> 32) as i64) as i32
             }
         }
     }
