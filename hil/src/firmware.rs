@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use mambalite_hil_toolchain::{Toolchain, apt_install};
 use object::Object;
 use object::elf::{FileHeader32, PT_LOAD};
 use object::read::elf::{ElfFile, ProgramHeader};
@@ -13,7 +14,6 @@ use sha2::{Digest, Sha256};
 use crate::board::{Board, Boards};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::toolchain::Toolchain;
 
 /// Lines of compiler output kept for the message of a failed build.
 const LOG_LINES: usize = 60;
@@ -106,6 +106,18 @@ pub fn build(
     Image::read(&path)
 }
 
+/// Finds the toolchain of a target.
+///
+/// # Errors
+/// [`Error::Missing`] with the command that installs one.
+pub fn find_toolchain(target: &str) -> Result<Toolchain> {
+    Toolchain::find(target).map_err(|packages| Error::Missing {
+        purpose: format!("build for {target}"),
+        missing: format!("a Rust toolchain for it (Debian: {})", packages.join(", ")),
+        command: apt_install(&packages),
+    })
+}
+
 fn target_folder(boards: &Boards) -> PathBuf {
     boards.workspace().join("target")
 }
@@ -121,7 +133,7 @@ fn compile(
         board: board.name.clone(),
         log,
     };
-    let toolchain = Toolchain::find(&board.target)?;
+    let toolchain = find_toolchain(&board.target)?;
     let mut child = toolchain
         .cargo_build(&board.target)
         .arg("--target-dir")

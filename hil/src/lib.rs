@@ -22,7 +22,6 @@ pub mod qemu;
 pub mod reference;
 pub mod report;
 pub mod run;
-pub mod toolchain;
 pub mod transport;
 
 pub use error::{Error, Result};

@@ -222,7 +222,7 @@ impl Tap for Calibration {
 }
 
 /// Returns the layer that a weight takes as its input; none for the picture itself.
-pub(crate) fn input_layer(config: &Config, name: WeightName) -> Option<Layer> {
+fn input_layer(config: &Config, name: WeightName) -> Option<Layer> {
     Some(match name {
         WeightName::ConvFirst => return None,
         WeightName::Projection { group, block, part } => {
@@ -245,7 +245,7 @@ pub(crate) fn input_layer(config: &Config, name: WeightName) -> Option<Layer> {
 }
 
 /// Returns the layer that a block puts out.
-pub(crate) fn block_output(config: &Config, group: usize, block: usize) -> Layer {
+fn block_output(config: &Config, group: usize, block: usize) -> Layer {
     let part = if config.mixer_skip {
         MixerPart::Skip
     } else {

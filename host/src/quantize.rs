@@ -5,14 +5,15 @@
 //! 8 bits is clipped at a percentile.
 
 use mambalite_kernels::arith::{Fixed, FixedInput};
-use mambalite_kernels::config::{CONV1D_TAPS, Weight, WeightName};
+use mambalite_kernels::config::Projection::{DtProj, InProj, OutProj, XProj};
+use mambalite_kernels::config::{Weight, WeightName};
 use mambalite_kernels::model::{Param, Scope};
 use mambalite_kernels::norm::EPSILON;
 use mambalite_kernels::tap::MixerPart;
 use mambalite_kernels::{Config, Form, Layer, ModelError, Precision};
 
 use crate::arrays::Arrays;
-use crate::calibrate::{Calibration, Tensor, block_output};
+use crate::calibrate::{Calibration, Tensor};
 use crate::import::weight_param;
 use crate::model_file::ModelFile;
 use crate::picture::Picture;
@@ -144,9 +145,9 @@ impl Quantizer<'_> {
     fn network(&mut self) -> Result<(), QuantizeError> {
         let config = self.config;
         let network = |name| Param::new(Scope::Network, name);
-        let first = self.act_unit(Tensor::Layer(Layer::ConvFirst));
+        let first = self.layer_unit(Layer::ConvFirst);
         self.weight(WeightName::ConvFirst, PIXEL_UNIT, &[(config.width, first)])?;
-        let mut trunk = self.trunk_unit(Layer::NormFirst);
+        let mut trunk = self.layer_unit(Layer::NormFirst);
         self.norm(network("patch_embed.norm"), first, trunk)?;
         for group in 0..config.groups {
             let group_input = trunk;
@@ -157,10 +158,10 @@ impl Quantizer<'_> {
         }
         let normed = self.input_unit(Layer::NormLast);
         self.norm(network("norm_f"), trunk, normed)?;
-        let after = self.act_unit(Tensor::Layer(Layer::ConvAfterBody));
+        let after = self.layer_unit(Layer::ConvAfterBody);
         let operand = self.operand(normed);
         self.weight(WeightName::ConvAfterBody, operand, &[(config.width, after)])?;
-        let body = self.trunk_unit(Layer::Body);
+        let body = self.layer_unit(Layer::Body);
         self.sum(network("body"), after, first, body)?;
         // Narrowing keeps the upper byte: an operand has the unit of the 16-bit tensor.
         self.weight(
@@ -181,7 +182,6 @@ impl Quantizer<'_> {
             part,
         };
         let weight = |part| WeightName::Projection { group, block, part };
-        use mambalite_kernels::config::Projection::{DtProj, InProj, OutProj, XProj};
 
         let normed = self.input_unit(layer(MixerPart::Norm));
         self.norm(Param::new(scope, "norm"), input, normed)?;
@@ -203,7 +203,7 @@ impl Quantizer<'_> {
         let units = [(self.config.dt_rank, step), (n, b_unit), (n, c_unit)];
         self.weight(weight(XProj), self.operand(u), &units)?;
         self.weight(weight(DtProj), step, &[(e, STEP_UNIT)])?;
-        let y = self.act_unit(Tensor::Layer(layer(MixerPart::Scan)));
+        let y = self.layer_unit(layer(MixerPart::Scan));
         self.scan(
             (g, b),
             ScanUnits {
@@ -219,16 +219,12 @@ impl Quantizer<'_> {
         self.out.insert(gate.part("multiplier"), &[multiplier]);
         self.out.insert(gate.part("shift"), &[shift]);
         self.out.insert(gate.part("fraction"), &[z]);
-        let output = block_output(&self.config, group, block);
-        let mixed = match self.config.mixer_skip {
-            true => self.act_unit(Tensor::Layer(layer(MixerPart::OutProj))),
-            false => self.trunk_unit(output),
-        };
+        let mixed = self.layer_unit(layer(MixerPart::OutProj));
         self.weight(weight(OutProj), self.operand(gated), &[(c, mixed)])?;
         if !self.config.mixer_skip {
             return Ok(mixed);
         }
-        let skip = self.trunk_unit(output);
+        let skip = self.layer_unit(layer(MixerPart::Skip));
         self.sum(Param::new(scope, "skip"), input, mixed, skip)?;
         Ok(skip)
     }
@@ -236,10 +232,10 @@ impl Quantizer<'_> {
     /// Quantises the end of a group; returns the unit of its output.
     fn group(&mut self, group: usize, input: f64, skip: f64) -> Result<f64, QuantizeError> {
         let index = group as u8;
-        let conv = self.act_unit(Tensor::Layer(Layer::GroupConv { group: index }));
+        let conv = self.layer_unit(Layer::GroupConv { group: index });
         let name = WeightName::GroupConv { group };
         self.weight(name, input, &[(self.config.width, conv)])?;
-        let sum = self.trunk_unit(Layer::Group { group: index });
+        let sum = self.layer_unit(Layer::Group { group: index });
         self.sum(Param::new(Scope::Group(index), "sum"), conv, skip, sum)?;
         Ok(sum)
     }
@@ -249,8 +245,8 @@ impl Quantizer<'_> {
         self.ranges.clip(tensor, 100.0) * MARGIN / 32767.0
     }
 
-    /// Unit of a 16-bit tensor whose upper byte is the next convolution's input in 8 bits.
-    fn trunk_unit(&self, layer: Layer) -> f64 {
+    /// Unit of a layer in 16 bits.
+    fn layer_unit(&self, layer: Layer) -> f64 {
         self.act_unit(Tensor::Layer(layer))
     }
 
@@ -258,7 +254,7 @@ impl Quantizer<'_> {
     fn input_unit(&self, layer: Layer) -> f64 {
         match self.bits {
             8 => self.ranges.clip(Tensor::Layer(layer), self.percentile) / 127.0,
-            _ => self.act_unit(Tensor::Layer(layer)),
+            _ => self.layer_unit(layer),
         }
     }
 
@@ -415,7 +411,6 @@ impl Quantizer<'_> {
         output: f64,
     ) -> Result<(), QuantizeError> {
         let inner = self.config.inner;
-        debug_assert_eq!(self.floats(param.part("weight")).len(), CONV1D_TAPS * inner);
         self.matrix(param, input, &vec![unit_of(silu); inner])?;
         self.out.insert(param.part("fraction"), &[silu]);
         let ratio = unit_of(silu) / 32768.0 / output;

@@ -8,7 +8,7 @@
 #[path = "cli/bench.rs"]
 mod bench;
 
-use bench::{Bench, CONFIG, checkpoint, names, picture};
+use bench::{Bench, checkpoint, names, picture};
 use mambalite::checkpoint::{Tensor, safetensors};
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ fn import_and_inspect_agree() {
     assert_eq!(inspected["precision"], "f32");
     assert_eq!(inspected["network"]["anchor"], "nearest");
     let weights = inspected["weights"].as_array().unwrap();
-    assert_eq!(weights.len(), CONFIG.n_weights());
+    assert_eq!(weights.len(), mambalite_tests::network::TINY.n_weights());
     // 12 outputs, 4 inputs, 9 taps.
     assert_eq!(weights[7]["name"], "upsample.0");
     assert_eq!(weights[7]["parameters"], 12 * 4 * 9);

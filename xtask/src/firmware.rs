@@ -2,95 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use mambalite_hil_toolchain::{Toolchain, apt_install};
 
 use crate::packages::{self, Purpose};
 use crate::{process, repository};
 
-/// Debian's compiler and cargo, which come with the source of the core library.
-const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
-const DEBIAN_CARGO: &str = "/usr/bin/cargo";
-
-/// The first minor version of the compiler that builds the firmware.
-const RUSTC_MINOR_MIN: u32 = 95;
-
 /// The target of the virtual boards; it decides which toolchain is looked for.
 const TARGET: &str = "thumbv7em-none-eabihf";
 
-/// What compiles the firmware.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Toolchain {
-    /// The compiler of the host, which has the library of the target.
-    Installed,
-    /// Debian's compiler, which builds the library too.
-    Debian,
-}
-
-impl Toolchain {
-    /// Chooses what compiles for a target.
-    fn find(target: &str) -> Self {
-        let sysroot = process::first_line("rustc", &["--print", "sysroot"]);
-        let library = sysroot.map(|root| Path::new(&root).join("lib/rustlib").join(target));
-        match library {
-            Some(folder) if folder.join("lib").is_dir() => Self::Installed,
-            _ => Self::Debian,
-        }
-    }
-
-    /// Returns the Debian packages that building firmware needs and that are not there.
-    pub(crate) fn missing_packages() -> Vec<&'static str> {
-        if Self::find(TARGET) == Self::Installed {
-            return Vec::new();
-        }
-        let minor = process::first_line(DEBIAN_RUSTC, &["--version"]).and_then(|line| minor(&line));
-        let sysroot = process::first_line(DEBIAN_RUSTC, &["--print", "sysroot"]);
-        let source = sysroot.map(|root| Path::new(&root).join("lib/rustlib/src/rust/library/core"));
-        let there = [
-            (
-                "rustc-web",
-                minor.is_some_and(|minor| minor >= RUSTC_MINOR_MIN),
-            ),
-            ("cargo-web", Path::new(DEBIAN_CARGO).is_file()),
-            ("rust-web-src", source.is_some_and(|folder| folder.is_dir())),
-            ("lld", process::find("ld.lld").is_some()),
-        ];
-        there
-            .iter()
-            .filter(|(_, found)| !found)
-            .map(|(package, _)| *package)
-            .collect()
-    }
-
-    /// Returns the command that builds for a target.
-    fn cargo_build(&self, target: &str) -> Command {
-        let mut command = match self {
-            Self::Installed => process::cargo(),
-            Self::Debian => Command::new(DEBIAN_CARGO),
-        };
-        // What cargo sets for this task would be taken for the user's wish.
-        for variable in [
-            "RUSTC",
-            "RUSTDOC",
-            "RUSTFLAGS",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "CARGO_TARGET_DIR",
-        ] {
-            command.env_remove(variable);
-        }
-        command.args(["build", "--release", "--target", target]);
-        if *self == Self::Debian {
-            let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase());
-            command
-                .arg("-Zbuild-std=core")
-                .env("RUSTC", DEBIAN_RUSTC)
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env(linker.replace(['-', '.'], "_"), "ld.lld")
-                .env_remove("RUSTUP_TOOLCHAIN");
-        }
-        command
-    }
+/// Returns the Debian packages that building firmware needs and that are not there.
+pub(crate) fn missing_packages() -> Vec<&'static str> {
+    Toolchain::find(TARGET).err().unwrap_or_default()
 }
 
 /// Builds the firmware of one board or of all, and prints the path of each ELF file.
@@ -117,7 +41,9 @@ pub(crate) fn build(board: &str) -> Result<PathBuf> {
         );
     }
     let target = target(&facts)?;
-    process::run(&mut Toolchain::find(&target).cargo_build(&target), &folder)?;
+    let toolchain = Toolchain::find(&target)
+        .map_err(|packages| anyhow!("no toolchain for {target}: {}", apt_install(&packages)))?;
+    process::run(&mut toolchain.cargo_build(&target), &folder)?;
     let elf = repository::firmware()
         .join("target")
         .join(target)
@@ -152,29 +78,9 @@ fn target(facts: &Path) -> Result<String> {
     target.with_context(|| format!("{} names no target", facts.display()))
 }
 
-/// Returns the minor version in `rustc 1.MINOR.PATCH ...`.
-fn minor(version: &str) -> Option<u32> {
-    version
-        .split_whitespace()
-        .nth(1)?
-        .split('.')
-        .nth(1)?
-        .parse()
-        .ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_minor_version_is_read() {
-        assert_eq!(
-            minor("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)"),
-            Some(96)
-        );
-        assert_eq!(minor("command not found"), None);
-    }
 
     #[test]
     fn every_board_names_its_target() {

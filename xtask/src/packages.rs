@@ -4,9 +4,9 @@ use std::fmt;
 use std::process::Command;
 
 use anyhow::Result;
+use mambalite_hil_toolchain::find_program;
 
-use crate::firmware::Toolchain;
-use crate::process;
+use crate::{firmware, process};
 
 /// What packages are needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,8 @@ impl Purpose {
     /// Returns the packages this needs that are not there.
     fn missing(self) -> Vec<&'static str> {
         match self {
-            Self::Firmware => Toolchain::missing_packages(),
-            Self::VirtualBoards if process::find("qemu-system-arm").is_some() => Vec::new(),
+            Self::Firmware => firmware::missing_packages(),
+            Self::VirtualBoards if find_program("qemu-system-arm").is_some() => Vec::new(),
             Self::VirtualBoards => vec!["qemu-system-arm"],
             Self::DemoPicture if has_pip() => Vec::new(),
             Self::DemoPicture => vec!["python3-pip"],
@@ -89,7 +89,7 @@ pub(crate) fn install(purposes: &[Purpose]) -> Result<()> {
 fn privilege() -> Option<&'static [&'static str]> {
     const ROOT: &[&str] = &[];
     const SUDO: &[&str] = &["sudo", "-n"];
-    process::find("apt-get")?;
+    find_program("apt-get")?;
     if process::first_line("id", &["-u"]).as_deref() == Some("0") {
         return Some(ROOT);
     }

@@ -12,7 +12,6 @@ use mambalite_hil::geometry::HALO_DEFAULT;
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::run::{self, Order};
 use mambalite_kernels::Precision;
-use mambalite_kernels::config::UnknownPrecision;
 
 use super::boards;
 use super::output::Output;
@@ -140,8 +139,6 @@ fn command_line() -> String {
 }
 
 fn precision_parser() -> impl TypedValueParser<Value = Precision> {
-    PossibleValuesParser::new(Precision::ALL.map(Precision::name)).try_map(|name| {
-        name.parse::<Precision>()
-            .map_err(|UnknownPrecision| UnknownPrecision)
-    })
+    PossibleValuesParser::new(Precision::ALL.map(Precision::name))
+        .try_map(|name| name.parse::<Precision>())
 }

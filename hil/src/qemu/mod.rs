@@ -276,12 +276,12 @@ fn missing(board: &Board, program: &str, package: &str) -> Error {
     Error::Missing {
         purpose: format!("start `{}`", board.name),
         missing: format!("`{program}`"),
-        command: crate::toolchain::apt_install(&[package]),
+        command: mambalite_hil_toolchain::apt_install(&[package]),
     }
 }
 
 fn on_path(program: &str) -> bool {
-    crate::toolchain::find_program(program).is_some()
+    mambalite_hil_toolchain::find_program(program).is_some()
 }
 
 fn connect(

@@ -1,11 +1,11 @@
 //! A small model with made-up weights, and a picture for it.
 
+use mambalite::import::import;
 use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
-use mambalite_kernels::arith::Float;
-use mambalite_kernels::model::{HASH_OFFSET, Param, Source, encode_header, hash_file};
-use mambalite_kernels::network::{Section, load_section};
-use mambalite_kernels::{Anchor, Config, Decay, Form, ModelError, Precision};
+use mambalite_kernels::model::{HASH_OFFSET, hash_file};
+use mambalite_kernels::{Anchor, Config, Decay, Form};
+use mambalite_tests::network::checkpoint;
 
 /// A network with two mixers, so that a difference can begin in the middle.
 const CONFIG: Config = Config {
@@ -23,63 +23,9 @@ const CONFIG: Config = Config {
     mean: [0.5; 3],
 };
 
-/// Makes up arrays as the network asks for them, and keeps their bytes.
-struct Inventor {
-    seed: u32,
-    bytes: Vec<u8>,
-}
-
-impl Source<'static> for Inventor {
-    fn array<T: bytemuck::Pod>(
-        &mut self,
-        param: Param,
-        len: usize,
-    ) -> Result<&'static [T], ModelError> {
-        // Every array of a model in f32 with dense weights is of f32.
-        assert_eq!(size_of::<T>(), size_of::<f32>());
-        let values: Vec<f32> = (0..len)
-            .map(|_| self.weight(param.part == "rate"))
-            .collect();
-        let bytes: &[u8] = bytemuck::cast_slice(values.leak());
-        self.bytes.extend(bytes);
-        self.bytes.resize(self.bytes.len().next_multiple_of(16), 0);
-        bytemuck::try_cast_slice(bytes).map_err(|_| ModelError::Misaligned)
-    }
-
-    fn verifies(&self) -> bool {
-        false
-    }
-}
-
-impl Inventor {
-    /// Returns the next weight, between -0.5 and 0.5; decay rates are not positive.
-    fn weight(&mut self, is_rate: bool) -> f32 {
-        self.seed = self
-            .seed
-            .wrapping_mul(1_664_525)
-            .wrapping_add(1_013_904_223);
-        let weight = (self.seed >> 8) as f32 / (1 << 24) as f32 - 0.5;
-        if is_rate { -weight.abs() } else { weight }
-    }
-}
-
 /// Returns the model that `seed` makes up.
-pub(crate) fn invented(seed: u32) -> ModelFile {
-    let forms = vec![Form::Dense; CONFIG.n_weights()];
-    let mut inventor = Inventor {
-        seed,
-        bytes: Vec::new(),
-    };
-    for section in Section::all(&CONFIG) {
-        load_section::<Float<f32>>(&mut inventor, &CONFIG, &|_| Form::Dense, section).unwrap();
-    }
-    let mut file = vec![0; 1 << 16];
-    let head = encode_header(&CONFIG, Precision::F32, &forms, 0, &mut file).unwrap();
-    let length = head + inventor.bytes.len();
-    encode_header(&CONFIG, Precision::F32, &forms, length as u32, &mut file);
-    file[head..length].copy_from_slice(&inventor.bytes);
-    file.truncate(length);
-    ModelFile::from_bytes(&with_hash(file)).unwrap()
+pub(crate) fn invented(seed: u64) -> ModelFile {
+    import(&checkpoint(&CONFIG, |_| Form::Dense, seed)).unwrap()
 }
 
 /// Returns the model with the lowest bit of one weight flipped, `from_end` bytes before its end.

@@ -7,11 +7,12 @@ use mambalite::registry;
 use mambalite::upscale::{Executor, upscale};
 use mambalite_hil::board::Boards;
 use mambalite_hil::controls;
+use mambalite_hil::firmware::find_toolchain;
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::observer::Silent;
 use mambalite_hil::report::Verdict;
 use mambalite_hil::run::{self, Order, Outcome};
-use mambalite_hil::toolchain::{Toolchain, find_program};
+use mambalite_hil_toolchain::find_program;
 use mambalite_kernels::Precision;
 use tempfile::TempDir;
 
@@ -25,7 +26,7 @@ pub(crate) fn can_run() -> bool {
         println!("SKIP qemu: qemu-system-arm is not installed");
         return false;
     }
-    match Toolchain::find("thumbv7em-none-eabihf") {
+    match find_toolchain("thumbv7em-none-eabihf") {
         Ok(_) => true,
         Err(error) => {
             println!("SKIP qemu: {error}");

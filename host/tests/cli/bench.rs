@@ -3,86 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use mambalite::checkpoint::{Checkpoint, Tensor, safetensors};
+use mambalite::checkpoint::{Checkpoint, safetensors};
 use mambalite::picture::{Color, Picture};
-use mambalite_kernels::{Anchor, Config, Decay};
+use mambalite_kernels::Form;
+use mambalite_tests::network::{self, TINY};
 use serde_json::Value;
 
-/// A small network of the family, x2 on RGB.
-pub(super) const CONFIG: Config = Config {
-    channels: 3,
-    scale: 2,
-    width: 4,
-    inner: 8,
-    groups: 1,
-    blocks: 1,
-    states: 2,
-    dt_rank: 1,
-    mixer_skip: false,
-    anchor: Anchor::Nearest,
-    decay: Decay::Full,
-    mean: [0.5; 3],
-};
-
-/// A checkpoint of that network with weights of a fixed sequence.
+/// The checkpoint of a small network of the family, x2 on RGB.
 pub(super) fn checkpoint() -> Checkpoint {
-    let mut state = 1_u32;
-    let mut next = |range: f32| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        ((state >> 8) as f32 / (1 << 23) as f32 - 1.0) * range
-    };
-    let mut tensors = std::collections::BTreeMap::new();
-    let mut put = |name: String, shape: Vec<usize>, value: &mut dyn FnMut(usize) -> f32| {
-        let data = (0..shape.iter().product()).map(value).collect();
-        tensors.insert(name, Tensor { shape, data });
-    };
-    for weight in CONFIG.weights() {
-        let shape = match weight.taps {
-            1 => vec![weight.outputs, weight.inputs],
-            _ => vec![weight.outputs, weight.inputs, 3, 3],
-        };
-        let range = (1.0 / (weight.inputs * weight.taps) as f32).sqrt();
-        put(format!("{}.weight", weight.name), shape, &mut |_| {
-            next(range)
-        });
-        if weight.taps == 9 || weight.name.to_string().ends_with("dt_proj") {
-            put(
-                format!("{}.bias", weight.name),
-                vec![weight.outputs],
-                &mut |_| next(0.1),
-            );
-        }
-    }
-    let block = "layers.0.residual_group.blocks.0";
-    for norm in ["patch_embed.norm", "norm_f", &format!("{block}.norm")] {
-        put(format!("{norm}.weight"), vec![CONFIG.width], &mut |_| 1.0);
-        put(format!("{norm}.bias"), vec![CONFIG.width], &mut |_| {
-            next(0.1)
-        });
-    }
-    let inner = CONFIG.inner;
-    put(
-        format!("{block}.mixer.conv1d.weight"),
-        vec![inner, 1, 4],
-        &mut |_| next(0.5),
-    );
-    put(
-        format!("{block}.mixer.conv1d.bias"),
-        vec![inner],
-        &mut |_| next(0.1),
-    );
-    put(format!("{block}.mixer.D"), vec![inner], &mut |_| 1.0);
-    put(
-        format!("{block}.mixer.A_log"),
-        vec![inner, CONFIG.states],
-        &mut |i| ((i % CONFIG.states + 1) as f32).ln(),
-    );
-    let metadata = [("mambalite.anchor", "nearest"), ("mambalite.mean", "0.5")];
-    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    Checkpoint {
-        tensors,
-        metadata: metadata.into(),
-    }
+    network::checkpoint(&TINY, |_| Form::Dense, 1)
 }
 
 /// A smooth picture with an edge, different for each `seed`.

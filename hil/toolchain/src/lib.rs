@@ -4,8 +4,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::error::{Error, Result};
-
 /// Debian's own toolchain, used where rustup has not installed the target.
 const SYSTEM_CARGO: &str = "/usr/bin/cargo";
 const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
@@ -17,7 +15,7 @@ const LINKER: &str = "ld.lld";
 const RUSTC_MINOR_MIN: u32 = 95;
 
 /// Variables of the caller's build that would change the firmware's.
-const FOREIGN: [&str; 9] = [
+const FOREIGN: [&str; 10] = [
     "RUSTC",
     "RUSTC_WRAPPER",
     "RUSTC_WORKSPACE_WRAPPER",
@@ -26,6 +24,7 @@ const FOREIGN: [&str; 9] = [
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
     "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_TARGET_DIR",
     "CARGO_MAKEFLAGS",
 ];
 
@@ -45,20 +44,17 @@ impl Toolchain {
     /// Finds a toolchain for `target`.
     ///
     /// # Errors
-    /// [`Error::Missing`] with the command that installs one.
-    pub fn find(target: &str) -> Result<Self> {
+    /// The Debian packages that would be one.
+    pub fn find(target: &str) -> Result<Self, Vec<&'static str>> {
         if let Some(cargo) = installed(target) {
             return Ok(Self::Installed { cargo });
         }
         let packages = missing_packages();
         if packages.is_empty() {
-            return Ok(Self::System);
+            Ok(Self::System)
+        } else {
+            Err(packages)
         }
-        Err(Error::Missing {
-            purpose: format!("build for {target}"),
-            missing: format!("a Rust toolchain for it (Debian: {})", packages.join(", ")),
-            command: apt_install(&packages),
-        })
     }
 
     /// Returns the command that builds for `target`, less the folder and what is to be built.
