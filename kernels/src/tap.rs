@@ -71,6 +71,17 @@ impl Tap for NoTap {
     fn record<V: Value>(&mut self, _layer: Layer, _values: &[V]) {}
 }
 
+/// Two hooks at once.
+impl<A: Tap, B: Tap> Tap for (A, B) {
+    const STATES: bool = A::STATES || B::STATES;
+
+    #[inline(always)]
+    fn record<V: Value>(&mut self, layer: Layer, values: &[V]) {
+        self.0.record(layer, values);
+        self.1.record(layer, values);
+    }
+}
+
 /// One named step of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layer {
