@@ -31,7 +31,7 @@ pub fn tiles(width: usize, height: usize, executor: Executor) -> TileGrid {
 #[must_use]
 pub fn arena_needed(model: &Model<'_>, width: usize) -> usize {
     let row = width * model.config().channels;
-    row.next_multiple_of(size_of::<u64>()) + Plan::new(model, width).arena_bytes
+    row.next_multiple_of(size_of::<u64>()) + Plan::microcontroller(model, width).arena_bytes
 }
 
 /// Checks that a board can take every job of a picture.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use bytemuck::{Pod, Zeroable};
 use mambalite_kernels::arith::{Arithmetic, Fixed, Float};
-use mambalite_kernels::model::{ALIGN, HASH_OFFSET, Param, Source, encode_header, hash_file};
+use mambalite_kernels::model::{
+    ALIGN, HASH_OFFSET, Param, Source, WeightSource, encode_header, hash_file,
+};
 use mambalite_kernels::network::{Section, load_section};
 use mambalite_kernels::{Config, Form, Model, ModelError, Precision};
 
@@ -142,6 +144,8 @@ impl<'a> Source<'a> for Writer<'a> {
     }
 }
 
+impl<'a, A: Arithmetic> WeightSource<'a, A> for Writer<'a> {}
+
 /// Keeps a copy of each array that the network asks for.
 struct Recorder<'r, S> {
     source: S,
@@ -159,3 +163,5 @@ impl<'a, S: Source<'a>> Source<'a> for Recorder<'_, S> {
         self.source.verifies()
     }
 }
+
+impl<'a, A: Arithmetic, S: Source<'a>> WeightSource<'a, A> for Recorder<'_, S> {}

@@ -332,15 +332,14 @@ impl Quantizer<'_> {
             self.floats(param.part("bias")),
         );
         let n = units.len();
-        let mut quantised = vec![0i8; weights.len()];
+        let mut quantised = Vec::with_capacity(weights.len());
         let (mut biases, mut multipliers, mut shifts) = (vec![], vec![], vec![]);
         for (o, &unit) in units.iter().enumerate() {
             let column: Vec<f64> = weights[o..].iter().step_by(n).copied().collect();
             let bias = bias.get(o).copied();
             let scale = channel_scale(&column, bias.unwrap_or(0.0), input);
-            for (k, w) in column.iter().enumerate() {
-                quantised[k * n + o] = (w / scale).round() as i8;
-            }
+            // Fixed point has the weights of an output beside one another.
+            quantised.extend(column.iter().map(|w| (w / scale).round() as i8));
             biases.extend(bias.map(|b| (b / (scale * input)).round() as i32));
             let (multiplier, shift) = requantisation(param, scale * input / unit)?;
             multipliers.push(multiplier);

@@ -2,11 +2,12 @@
 
 use crate::arith::Arithmetic;
 use crate::config::Config;
-use crate::dispatch::dispatch;
-use crate::linear::{self, run};
+use crate::linear::{self, Taps, apply};
 use crate::network::Block;
+use crate::rows::Rows;
 use crate::scan;
 use crate::tap::{Layer, MixerPart, Tap};
+use crate::variant::Kernels;
 
 /// What a mixer remembers of the pixels before.
 pub struct State<'a, A: Arithmetic> {
@@ -16,131 +17,132 @@ pub struct State<'a, A: Arithmetic> {
     pub scan: &'a mut [A::Wide],
 }
 
-/// Buffers for one pixel.
+/// Buffers for a band of pixels.
 pub struct Scratch<'a, A: Arithmetic> {
-    /// Result of a projection before it is clamped.
-    pub out: &'a mut [A::Acc],
-    /// Buffers of the matrix product.
+    /// Buffers of the matrix product, and the pixels of a band.
     pub linear: linear::Scratch<'a, A>,
-    /// Normed input `[C]`.
+    /// Normed input `[band, C]`.
     pub normed: &'a mut [A::In],
-    /// u and z `[2 E]`.
+    /// u and z `[band, 2 E]`.
     pub in_proj: &'a mut [A::Act],
-    /// Input of the scan `[E]`.
+    /// Input of the scan `[band, E]`.
     pub u: &'a mut [A::In],
-    /// Step size, B, C `[R + 2 N]`.
+    /// Step size, B, C `[band, R + 2 N]`.
     pub projected: &'a mut [A::Act],
-    /// Step sizes `[E]`.
+    /// Step sizes before softplus `[band, E]`.
+    pub steps: &'a mut [A::Acc],
+    /// Step sizes `[band, E]`.
     pub dt: &'a mut [A::Wide],
-    /// Buffers of the scan.
-    pub scan: scan::Scratch<'a, A>,
-    /// Output of the scan `[E]`.
+    /// Scratch of the scan's kernel.
+    pub scan: &'a mut [u64],
+    /// Output of the scan `[band, E]`.
     pub y: &'a mut [A::Act],
-    /// Gated `[E]`.
+    /// Gated `[band, E]`.
     pub gated: &'a mut [A::In],
-    /// Output `[C]`.
+    /// Output `[band, C]`.
     pub mixed: &'a mut [A::Act],
 }
 
-dispatch! {
-    /// Runs a block over one row, in place.
-    ///
-    /// * `row` - `[w, C]`. * `place` - group and block, for the tap.
-    ///
-    /// Pixels in ascending order: norm; `in_proj` to u and z; causal convolution and SiLU of u;
-    /// `x_proj` to step size, B and C; `dt_proj` and softplus; scan; gate with z; `out_proj`; and
-    /// where the network has mixer skips, the input added. Numbers, errors and sources: those of
-    /// the operators. Scratch: [`Scratch`].
-    pub fn row<A: Arithmetic, T: Tap>(
-        params: &Block<'_, A>,
-        config: &Config,
-        place: (u8, u8),
-        row: &mut [A::Act],
-        state: &mut State<'_, A>,
-        scratch: &mut Scratch<'_, A>,
-        tap: &mut T,
-    ) {
-        for pixel in row.chunks_exact_mut(config.width) {
-            step(params, config, place, pixel, state, scratch, tap);
-        }
+/// Runs a block over one row, in place.
+///
+/// * `row` - `[w, C]`. * `place` - group and block, for the tap.
+///
+/// Bands of pixels in ascending order: norm; `in_proj` to u and z; causal convolution and SiLU of u;
+/// `x_proj` to step size, B and C; `dt_proj` and softplus; scan; gate with z; `out_proj`; and
+/// where the network has mixer skips, the input added. The bits do not depend on the band. Numbers,
+/// errors and sources: those of the operators. Scratch: [`Scratch`].
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one place calls it, with what a run has"
+)]
+pub fn row<A: Arithmetic, T: Tap>(
+    kernels: &Kernels<A>,
+    params: &Block<'_, A>,
+    config: &Config,
+    place: (u8, u8),
+    row: &mut [A::Act],
+    state: &mut State<'_, A>,
+    scratch: &mut Scratch<'_, A>,
+    tap: &mut T,
+) {
+    // A tap of the states sees them after every pixel.
+    let band = if T::STATES { 1 } else { scratch.linear.band };
+    for pixels in row.chunks_mut(band * config.width) {
+        step(kernels, params, config, place, pixels, state, scratch, tap);
     }
 }
 
-/// Runs a block on the next pixel.
-#[inline(always)]
+/// Runs a block on the next band of pixels.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one place calls it, with what a run has"
+)]
 fn step<A: Arithmetic, T: Tap>(
+    kernels: &Kernels<A>,
     params: &Block<'_, A>,
     config: &Config,
     (group, block): (u8, u8),
-    pixel: &mut [A::Act],
+    pixels: &mut [A::Act],
     state: &mut State<'_, A>,
     s: &mut Scratch<'_, A>,
     tap: &mut T,
 ) {
     let (c, e, r, n) = (config.width, config.inner, config.dt_rank, config.states);
+    let w = pixels.len() / c;
     let layer = |part| Layer::Mixer { group, block, part };
+    let (inputs, wide) = (kernels.linear.of_inputs(), kernels.linear.of_acts_wide());
 
-    A::norm(&params.norm, pixel, &mut s.out[..c]);
-    convert(&s.out[..c], s.normed, A::to_in);
-    tap.record(layer(MixerPart::Norm), s.normed);
+    let normed = &mut s.normed[..w * c];
+    (kernels.norm.inputs)(&params.norm, pixels, c, normed);
+    tap.record(layer(MixerPart::Norm), normed);
 
-    run(
-        &params.in_proj,
-        s.normed,
-        &mut s.linear,
-        &mut s.out[..2 * e],
-    );
-    convert(&s.out[..2 * e], s.in_proj, A::to_act);
-    tap.record(layer(MixerPart::InProj), s.in_proj);
-    let (x, z) = s.in_proj.split_at(e);
+    let in_proj = &mut s.in_proj[..w * 2 * e];
+    let taps = Taps::rows(w, c, c, normed);
+    apply(&inputs, &params.in_proj, &taps, &mut s.linear, in_proj);
+    tap.record(layer(MixerPart::InProj), in_proj);
 
-    A::conv1d(&params.conv1d, state.history, x, s.u);
-    tap.record(layer(MixerPart::Conv1d), s.u);
+    let u = &mut s.u[..w * e];
+    let x = Rows::new(in_proj, 2 * e, 0, e);
+    (kernels.conv1d)(&params.conv1d, state.history, x, u);
+    tap.record(layer(MixerPart::Conv1d), u);
 
-    let projected = r + 2 * n;
-    run(&params.x_proj, s.u, &mut s.linear, &mut s.out[..projected]);
-    convert(&s.out[..projected], s.projected, A::to_act);
-    tap.record(layer(MixerPart::XProj), s.projected);
+    let width = r + 2 * n;
+    let projected = &mut s.projected[..w * width];
+    let taps = Taps::rows(w, e, e, u);
+    apply(&inputs, &params.x_proj, &taps, &mut s.linear, projected);
+    tap.record(layer(MixerPart::XProj), projected);
 
-    run(
-        &params.dt_proj,
-        &s.projected[..r],
-        &mut s.linear,
-        &mut s.out[..e],
-    );
-    convert(&s.out[..e], s.dt, A::step_size);
-    tap.record(layer(MixerPart::Dt), s.dt);
+    let (steps, dt) = (&mut s.steps[..w * e], &mut s.dt[..w * e]);
+    let taps = Taps::rows(w, width, r, projected);
+    apply(&wide, &params.dt_proj, &taps, &mut s.linear, steps);
+    (kernels.step)(steps, dt);
+    tap.record(layer(MixerPart::Dt), dt);
 
-    let (b, c_out) = s.projected[r..].split_at(n);
-    let token = scan::Token {
-        u: s.u,
-        dt: s.dt,
-        b,
-        c: c_out,
+    let y = &mut s.y[..w * e];
+    let tokens = scan::Tokens {
+        u,
+        dt,
+        b: Rows::new(projected, width, r, n),
+        c: Rows::new(projected, width, r + n, n),
     };
-    A::scan(&params.scan, token, state.scan, &mut s.scan, s.y);
-    tap.record(layer(MixerPart::Scan), s.y);
+    (kernels.scan.run)(&params.scan, &tokens, state.scan, s.scan, y);
+    tap.record(layer(MixerPart::Scan), y);
     if T::STATES {
         tap.record(Layer::States { group, block }, state.scan);
     }
 
-    A::gate(&params.gate, s.y, z, s.gated);
-    tap.record(layer(MixerPart::Gate), s.gated);
+    let gated = &mut s.gated[..w * e];
+    (kernels.gate)(&params.gate, y, Rows::new(in_proj, 2 * e, e, e), gated);
+    tap.record(layer(MixerPart::Gate), gated);
 
-    run(&params.out_proj, s.gated, &mut s.linear, &mut s.out[..c]);
-    convert(&s.out[..c], s.mixed, A::to_act);
-    tap.record(layer(MixerPart::OutProj), s.mixed);
+    let mixed = &mut s.mixed[..w * c];
+    let taps = Taps::rows(w, e, e, gated);
+    apply(&inputs, &params.out_proj, &taps, &mut s.linear, mixed);
+    tap.record(layer(MixerPart::OutProj), mixed);
 
     let Some(sum) = &params.skip else {
-        return pixel.copy_from_slice(s.mixed);
+        return pixels.copy_from_slice(mixed);
     };
-    A::sum(sum, pixel, s.mixed);
-    tap.record(layer(MixerPart::Skip), pixel);
-}
-
-#[inline(always)]
-fn convert<T: Copy, U>(from: &[T], to: &mut [U], with: impl Fn(T) -> U) {
-    for (to, &from) in to.iter_mut().zip(from) {
-        *to = with(from);
-    }
+    (kernels.sum)(sum, pixels, mixed);
+    tap.record(layer(MixerPart::Skip), pixels);
 }

@@ -10,7 +10,7 @@
 use crate::arith::Arithmetic;
 use crate::config::{Config, Form, Projection, Weight, WeightName};
 use crate::linear::Weights;
-use crate::model::{ModelError, Param, Scope, Source};
+use crate::model::{ModelError, Param, Scope, WeightSource};
 
 /// A part of the network whose arrays stand together in the model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl<'a, A: Arithmetic> First<'a, A> {
     /// # Errors
     /// What is wrong with which parameter.
     pub fn load(
-        source: &mut impl Source<'a>,
+        source: &mut impl WeightSource<'a, A>,
         config: &Config,
         forms: Forms<'_>,
     ) -> Result<Self, ModelError> {
@@ -138,7 +138,7 @@ impl<'a, A: Arithmetic> Block<'a, A> {
     /// # Errors
     /// What is wrong with which parameter.
     pub fn load(
-        source: &mut impl Source<'a>,
+        source: &mut impl WeightSource<'a, A>,
         config: &Config,
         forms: Forms<'_>,
         group: usize,
@@ -195,7 +195,7 @@ impl<'a, A: Arithmetic> Group<'a, A> {
     /// # Errors
     /// What is wrong with which parameter.
     pub fn load(
-        source: &mut impl Source<'a>,
+        source: &mut impl WeightSource<'a, A>,
         config: &Config,
         forms: Forms<'_>,
         group: usize,
@@ -216,7 +216,7 @@ impl<'a, A: Arithmetic> Last<'a, A> {
     /// # Errors
     /// What is wrong with which parameter.
     pub fn load(
-        source: &mut impl Source<'a>,
+        source: &mut impl WeightSource<'a, A>,
         config: &Config,
         forms: Forms<'_>,
     ) -> Result<Self, ModelError> {
@@ -253,7 +253,7 @@ fn conv(name: WeightName, outputs: usize, inputs: usize) -> Weight {
 /// # Errors
 /// What is wrong with which parameter.
 pub fn load_section<'a, A: Arithmetic>(
-    source: &mut impl Source<'a>,
+    source: &mut impl WeightSource<'a, A>,
     config: &Config,
     forms: &dyn Fn(usize) -> Form,
     section: Section,

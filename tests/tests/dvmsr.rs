@@ -7,7 +7,7 @@ use mambalite::model_file::ModelFile;
 use mambalite_kernels::arith::{Arithmetic, Float};
 use mambalite_kernels::exec::stream::Stream;
 use mambalite_kernels::tap::MixerPart;
-use mambalite_kernels::{Form, Layer, Plan};
+use mambalite_kernels::{Form, Kernels, Layer, Plan};
 use mambalite_tests::{Recorder, optional_data};
 use safetensors::SafeTensors;
 
@@ -48,8 +48,8 @@ fn pairs() -> Vec<(Layer, String, bool)> {
 /// Runs the golden crop and returns what every layer gave, and the picture.
 fn run<A: Arithmetic>(file: &ModelFile, input: &[u8]) -> (Recorder, Vec<u8>) {
     let model = file.model();
-    // Enough for any number type: the plan is of single precision.
-    let mut arena = vec![0; 2 * Plan::new(&model, WIDTH).arena_bytes / 8];
+    let plan = Plan::with_kernels(&Kernels::<A>::best(), &model, WIDTH);
+    let mut arena = vec![0; plan.arena_bytes / 8];
     let mut stream = Stream::<A>::new(&model, WIDTH, HEIGHT, &mut arena).unwrap();
     let mut recorder = Recorder::default();
     let mut picture = Vec::new();

@@ -7,7 +7,9 @@ use mambalite::import::import;
 use mambalite::model_file::ModelFile;
 use mambalite::quantize::quantize;
 use mambalite_kernels::arith::{Arithmetic, Fixed, Float};
-use mambalite_kernels::model::{ALIGN, FORMS_OFFSET, HASH_OFFSET, Param, Scope, Source, hash_file};
+use mambalite_kernels::model::{
+    ALIGN, FORMS_OFFSET, HASH_OFFSET, Param, Scope, Source, WeightSource, hash_file,
+};
 use mambalite_kernels::network::{Section, load_section};
 use mambalite_kernels::{Config, Form, Model, ModelError, NoTap, Plan, Precision, Upscaler};
 use mambalite_tests::network::{TINY, checkpoint, mixed_forms, picture};
@@ -126,6 +128,8 @@ struct Places {
     zeros: &'static [u64],
     places: Vec<(Param, usize, usize)>,
 }
+
+impl<A: Arithmetic> WeightSource<'static, A> for Places {}
 
 impl Source<'static> for Places {
     fn array<T: bytemuck::Pod>(

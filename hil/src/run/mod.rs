@@ -206,7 +206,7 @@ impl<'a> Work<'a> {
             geometry::tiles(width, height, order.executor).padded_width_max()
         });
         let width = widths.max().unwrap_or(1);
-        let plan = Plan::new(&self.model, width);
+        let plan = Plan::microcontroller(&self.model, width);
         // The firmware gathers one input row in front of the network's buffers.
         let row_bytes = (width * config.channels).next_multiple_of(size_of::<u64>());
         BoardReport {

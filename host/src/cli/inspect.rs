@@ -99,7 +99,7 @@ impl Cmd {
 
     fn inspect(&self, file: &ModelFile) -> Inspected {
         let model = file.model();
-        let plan = Plan::new(&model, self.width.into());
+        let plan = Plan::microcontroller(&model, self.width.into());
         let config = model.config();
         let row = |(weight, form): (mambalite_kernels::config::Weight, Form)| WeightRow {
             name: weight.name.to_string(),

@@ -1,14 +1,22 @@
-//! Conformance cases of the kernels: deterministic inputs, a digest of the outputs.
+//! Conformance of the kernels: golden cases of the specification, and a test for each variant of
+//! each operator against the specification.
 //!
-//! A target computes what the reference computes where [`Case::run`] gives the digests of
-//! `tests/golden.rs`. Without `std` and without memory of its own, so that the same cases run on
+//! A target computes what the reference computes where [`Case::run`] gives the digests that
+//! [`golden`] knows. Without `std` and without memory of its own, so that the same cases run on
 //! the host, in an emulator and on a board.
 
 #![no_std]
 
+mod golden;
+mod inputs;
+mod memory;
 mod numbers;
 mod operators;
 mod sequence;
+mod tests;
+
+pub use golden::DIGESTS;
+pub use tests::{MEMORY_WORDS, Mismatch, Outcome, Test, tests};
 
 /// One conformance case.
 #[derive(Clone, Copy, Debug)]
@@ -25,4 +33,10 @@ pub const SEEDS: [u64; 3] = [1, 2, 3];
 /// Returns all cases.
 pub fn cases() -> impl Iterator<Item = Case> {
     numbers::CASES.iter().chain(operators::CASES).copied()
+}
+
+/// Returns the digests of the reference kernels for a case, one for each of [`SEEDS`].
+pub fn golden(name: &str) -> Option<[u64; SEEDS.len()]> {
+    let mut digests = DIGESTS.iter();
+    digests.find_map(|&(of, digests)| (of == name).then_some(digests))
 }

@@ -34,6 +34,30 @@ pub(crate) const CASES: &[Case] = &[
         run: |seed| integers(seed, |s| s.float(1.0).round_product(255)),
     },
     Case {
+        name: "exponential_subnormal/f32",
+        run: subnormal_exponentials,
+    },
+    Case {
+        name: "logistic_subnormal/f32",
+        run: |seed| floats(seed, |x| Real::logistic(-95.0 - 9.0 * x.clamp(-1.0, 1.0))),
+    },
+    Case {
+        name: "product_subnormal/f32",
+        run: subnormal_products,
+    },
+    Case {
+        name: "quotient_subnormal/f32",
+        run: subnormal_quotients,
+    },
+    Case {
+        name: "fma_chain_subnormal/f32",
+        run: subnormal_chains,
+    },
+    Case {
+        name: "special/f32",
+        run: special_values,
+    },
+    Case {
         name: "mulhi/fixed",
         run: |seed| integers(seed, |s| mulhi(any(s), any(s))),
     },
@@ -87,6 +111,103 @@ fn floats(seed: u64, function: impl Fn(f32) -> f32) -> u64 {
     for i in 0..COUNT {
         let range = [100.0, 8.0, 1.0, 1e-3][i % 4];
         digest.add(&[function(sequence.float(range))]);
+    }
+    digest.finish()
+}
+
+/// 2^-75 and 2^-55: the product of two such numbers, 2^-130, lies below the normal numbers.
+const TINY: f32 = f32::from_bits((127 - 75) << 23);
+const SMALL: f32 = f32::from_bits((127 - 55) << 23);
+
+/// Outputs that the chains run over: a whole number of vectors, and a tail.
+const CHAINS: usize = 11;
+
+/// Results below the smallest normal number, 2^-126 = e^-87.3, down to 0.
+fn subnormal_exponentials(seed: u64) -> u64 {
+    let (mut sequence, mut digest) = (Sequence::new(seed), Digest::new());
+    for _ in 0..COUNT {
+        digest.add(&[(-95.5 + sequence.float(8.5)).exponential()]);
+    }
+    digest.finish()
+}
+
+/// Products of normal and of subnormal numbers; all lie below the normal numbers.
+fn subnormal_products(seed: u64) -> u64 {
+    let (mut sequence, mut digest) = (Sequence::new(seed), Digest::new());
+    for _ in 0..COUNT / 4 {
+        let (a, b) = (sequence.float(TINY), sequence.float(SMALL));
+        let product = a * b;
+        digest.add(&[product, product * sequence.float(4.0), product + product]);
+    }
+    digest.finish()
+}
+
+fn subnormal_quotients(seed: u64) -> u64 {
+    let (mut sequence, mut digest) = (Sequence::new(seed), Digest::new());
+    for _ in 0..COUNT / 4 {
+        let small = sequence.float(TINY) * 1e-14;
+        let divisor = sequence.float(1.0) + 1.5;
+        let quotients = [
+            small / divisor,
+            small / (divisor * 1e3),
+            divisor / (sequence.float(5e37) + 1.5e38),
+        ];
+        digest.add(&quotients);
+    }
+    digest.finish()
+}
+
+/// Accumulators that start, stay and end below the normal numbers, or pass through them.
+fn subnormal_chains(seed: u64) -> u64 {
+    let (mut sequence, mut digest) = (Sequence::new(seed), Digest::new());
+    for round in 0..COUNT / 64 {
+        let mut acc: [f32; CHAINS] = core::array::from_fn(|_| sequence.float(TINY) * SMALL);
+        // Every other round brings the accumulators to the normal numbers and back.
+        let range = if round % 2 == 0 { SMALL } else { 1e4 * SMALL };
+        for _ in 0..8 {
+            let x = sequence.float(range);
+            let weights: [f32; CHAINS] = core::array::from_fn(|_| sequence.float(TINY));
+            for (acc, weight) in acc.iter_mut().zip(weights) {
+                *acc = weight.fma(x, *acc);
+            }
+            digest.add(&acc);
+        }
+        let decay = sequence.float(1.0);
+        for acc in &mut acc {
+            *acc = decay.fma(*acc, -0.0);
+        }
+        digest.add(&acc);
+    }
+    digest.finish()
+}
+
+/// Zeros of both signs, the ends of the subnormal numbers, and their neighbours, in all pairs and
+/// triples. No operation on them gives a NaN or an infinity.
+fn special_values(seed: u64) -> u64 {
+    const LARGEST_SUBNORMAL: f32 = f32::from_bits(0x007f_ffff);
+    let values = [
+        0.0,
+        -0.0,
+        f32::from_bits(1),
+        -f32::from_bits(1),
+        LARGEST_SUBNORMAL,
+        -LARGEST_SUBNORMAL,
+        f32::MIN_POSITIVE,
+        -f32::MIN_POSITIVE,
+        1.0,
+        -1.0,
+    ];
+    let (mut sequence, mut digest) = (Sequence::new(seed), Digest::new());
+    for a in values {
+        digest.add(&[a.exponential(), a.soft_plus(), a.logistic()]);
+        digest.add(&[a.round_product(255)]);
+        let scale = sequence.float(1.0);
+        for b in values {
+            digest.add(&[a + b, a - b, a * b, b * scale]);
+            // The order of numbers, by which kernels clamp.
+            digest.add(&[if a < b { 1 } else { 0 }, if a > 0.0 { 1 } else { 0 }]);
+            digest.add(&values.map(|c| a.fma(b, c)));
+        }
     }
     digest.finish()
 }

@@ -10,7 +10,8 @@ use crate::linear::Matrix;
 use crate::model::{ModelError, Param, Source};
 use crate::num::fixed::{requantise, saturate_i16, soft_plus};
 use crate::tap::Value;
-use crate::{conv1d, gate, norm, scan, sum};
+use crate::variant::{Kernels, Variants};
+use crate::{conv1d, gate, linear, norm, scan, step, sum};
 
 /// The network in fixed point with matrix inputs of type `I`.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,9 @@ pub trait FixedInput: Operand<i32> {
     /// Takes an activation to the input of the next convolution: its upper bits, rounded half up.
     fn narrow(x: i16) -> Self;
 
+    /// The variants of the operators.
+    const VARIANTS: Variants<Fixed<Self>>;
+
     /// Returns the integer.
     fn int(self) -> i32;
 }
@@ -36,6 +40,15 @@ pub trait FixedInput: Operand<i32> {
 impl FixedInput for i16 {
     const BITS: u32 = 16;
     const PRECISION: Precision = Precision::W8A16;
+    const VARIANTS: Variants<Fixed<Self>> = Variants {
+        linear: linear::W8A16,
+        norm: norm::W8A16,
+        conv1d: conv1d::W8A16,
+        step: step::W8A16,
+        scan: scan::W8A16,
+        gate: gate::W8A16,
+        sum: sum::W8A16,
+    };
 
     #[inline(always)]
     fn saturate(x: i32) -> Self {
@@ -56,6 +69,15 @@ impl FixedInput for i16 {
 impl FixedInput for i8 {
     const BITS: u32 = 8;
     const PRECISION: Precision = Precision::W8A8;
+    const VARIANTS: Variants<Fixed<Self>> = Variants {
+        linear: linear::W8A8,
+        norm: norm::W8A8,
+        conv1d: conv1d::W8A8,
+        step: step::W8A8,
+        scan: scan::W8A8,
+        gate: gate::W8A8,
+        sum: sum::W8A8,
+    };
 
     #[inline(always)]
     fn saturate(x: i32) -> Self {
@@ -142,23 +164,19 @@ const TERM: core::ops::RangeInclusive<i64> = -(TERM_MAX as i64)..=TERM_MAX as i6
 const FRACTION: core::ops::RangeInclusive<i64> = 0..=15;
 const TERM_SHIFT: core::ops::RangeInclusive<i64> = 1..=30;
 
-/// Checks that no accumulator of `inputs` products passes 32 bits.
-fn check_overflow(
-    weights: &[i8],
+/// Checks that no accumulator passes 32 bits, from the rows of weights of each output.
+fn check_overflow<'w>(
+    rows: impl Iterator<Item: IntoIterator<Item = &'w i8>>,
     bias: &[i32],
     outputs: usize,
     max: i64,
     param: Param,
 ) -> Result<(), ModelError> {
-    for o in 0..outputs {
-        let column = weights.iter().skip(o).step_by(outputs);
-        let sum: i64 = column.map(|&w| i64::from(w).abs()).sum();
-        // Where there are no weights the row is a copy, of weight 2^COPY_BITS.
-        let sum = if weights.is_empty() {
-            1 << COPY_BITS
-        } else {
-            sum
-        };
+    let sums = rows.map(|row| row.into_iter().map(|&w| i64::from(w).abs()).sum());
+    // Where there are no weights the row is a copy, of weight 2^COPY_BITS.
+    let copies = core::iter::repeat(1 << COPY_BITS);
+    for (o, sum) in sums.chain(copies).take(outputs).enumerate() {
+        let sum: i64 = sum;
         let bias = bias.get(o).map_or(0, |&b| i64::from(b).abs());
         if sum * max + bias > i64::from(i32::MAX) {
             return Err(ModelError::Overflow { param });
@@ -174,7 +192,6 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
     type In = I;
     type Acc = i32;
     type Wide = i32;
-    type ScanSum = i64;
     type Weight = i8;
     type Bias = i32;
     type Scale<'a> = FixedScale<'a>;
@@ -183,6 +200,17 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
     type Scan<'a> = scan::FixedParams<'a>;
     type Gate = gate::FixedParams;
     type Sum = sum::FixedParams;
+
+    const REFERENCE: Kernels<Self> = Kernels {
+        linear: linear::reference(),
+        norm: norm::fixed_kernel(),
+        conv1d: conv1d::fixed::<I>,
+        step: step::reference::<Self>,
+        scan: scan::fixed_kernel(),
+        gate: gate::fixed::<I>,
+        sum: sum::fixed,
+    };
+    const VARIANTS: Variants<Self> = I::VARIANTS;
 
     fn load_matrix<'a>(
         source: &mut impl Source<'a>,
@@ -198,15 +226,17 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
         let weights = source.array(param.part("weight"), inputs * outputs)?;
         let bias = source.array(param.part("bias"), if bias { outputs } else { 0 })?;
         if source.verifies() {
-            check_overflow(weights, bias, outputs, max, param)?;
+            check_overflow(weights.chunks(inputs.max(1)), bias, outputs, max, param)?;
         }
         let multiplier = ranged(source, param.part("multiplier"), outputs, MULTIPLIER)?;
         let shift = ranged(source, param.part("shift"), outputs, SHIFT)?;
         Ok(Matrix {
             outputs,
+            inputs,
             weights,
             bias,
             scale: FixedScale { multiplier, shift },
+            packed: &[],
         })
     }
 
@@ -237,7 +267,8 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
         let taps = source.array(param.part("weight"), CONV1D_TAPS * inner)?;
         let bias = source.array(param.part("bias"), inner)?;
         if source.verifies() {
-            check_overflow(taps, bias, inner, 32767, param)?;
+            let column = |e: usize| taps.iter().skip(e).step_by(inner);
+            check_overflow((0..inner).map(column), bias, inner, 32767, param)?;
         }
         Ok(conv1d::FixedParams {
             taps,
@@ -299,10 +330,13 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
     }
 
     #[inline(always)]
-    fn rescale(scale: &FixedScale<'_>, acc: &mut [i32]) {
-        for ((acc, &m), &s) in acc.iter_mut().zip(scale.multiplier).zip(scale.shift) {
-            *acc = requantise(*acc, m, s);
-        }
+    fn weight_index((_, inputs): (usize, usize), o: usize, k: usize) -> usize {
+        o * inputs + k
+    }
+
+    #[inline(always)]
+    fn rescale(scale: &FixedScale<'_>, o: usize, acc: i32) -> i32 {
+        requantise(acc, scale.multiplier[o], scale.shift[o])
     }
 
     #[inline(always)]
@@ -346,37 +380,6 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
     #[inline(always)]
     fn to_pixel(x: i32) -> u8 {
         ((x + (1 << 19)) >> 20).clamp(0, 255) as u8
-    }
-
-    #[inline(always)]
-    fn norm(params: &Self::Norm<'_>, x: &[i16], out: &mut [i32]) {
-        norm::fixed(params, x, out);
-    }
-
-    #[inline(always)]
-    fn conv1d(params: &Self::Conv1d<'_>, history: &mut [i16], x: &[i16], out: &mut [I]) {
-        conv1d::fixed(params, history, x, out);
-    }
-
-    #[inline(always)]
-    fn scan(
-        params: &Self::Scan<'_>,
-        token: scan::Token<'_, Self>,
-        state: &mut [i32],
-        scratch: &mut scan::Scratch<'_, Self>,
-        out: &mut [i16],
-    ) {
-        scan::fixed(params, &token, state, scratch, out);
-    }
-
-    #[inline(always)]
-    fn gate(params: &Self::Gate, y: &[i16], z: &[i16], out: &mut [I]) {
-        gate::fixed(params, y, z, out);
-    }
-
-    #[inline(always)]
-    fn sum(params: &Self::Sum, a: &mut [i16], b: &[i16]) {
-        sum::fixed(params, a, b);
     }
 }
 

@@ -7,7 +7,8 @@ use crate::config::{Config, Precision};
 use crate::linear::Matrix;
 use crate::model::{ModelError, Param, Source};
 use crate::num::float::Real;
-use crate::{conv1d, gate, norm, scan, sum};
+use crate::variant::{Kernels, Variants};
+use crate::{conv1d, gate, linear, norm, scan, step, sum};
 
 /// The network in floating point of type `R`.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +43,6 @@ impl<R: Real> Arithmetic for Float<R> {
     type In = R;
     type Acc = R;
     type Wide = R;
-    type ScanSum = R;
     type Weight = f32;
     type Bias = f32;
     type Scale<'a> = ();
@@ -51,6 +51,17 @@ impl<R: Real> Arithmetic for Float<R> {
     type Scan<'a> = scan::FloatParams<'a>;
     type Gate = ();
     type Sum = ();
+
+    const REFERENCE: Kernels<Self> = Kernels {
+        linear: linear::reference(),
+        norm: norm::float_kernel(),
+        conv1d: conv1d::float::<R>,
+        step: step::reference::<Self>,
+        scan: scan::float_kernel(),
+        gate: gate::float::<R>,
+        sum: sum::float::<R>,
+    };
+    const VARIANTS: Variants<Self> = R::VARIANTS;
 
     fn load_matrix<'a>(
         source: &mut impl Source<'a>,
@@ -67,9 +78,11 @@ impl<R: Real> Arithmetic for Float<R> {
         let bias = floats(source, param.part("bias"), if bias { outputs } else { 0 })?;
         Ok(Matrix {
             outputs,
+            inputs,
             weights,
             bias,
             scale: (),
+            packed: &[],
         })
     }
 
@@ -140,7 +153,14 @@ impl<R: Real> Arithmetic for Float<R> {
     }
 
     #[inline(always)]
-    fn rescale((): &(), _acc: &mut [R]) {}
+    fn weight_index((outputs, _): (usize, usize), o: usize, k: usize) -> usize {
+        k * outputs + o
+    }
+
+    #[inline(always)]
+    fn rescale((): &(), _o: usize, acc: R) -> R {
+        acc
+    }
 
     #[inline(always)]
     fn to_act(x: R) -> R {
@@ -186,36 +206,5 @@ impl<R: Real> Arithmetic for Float<R> {
         let x = if x > R::zero() { x } else { R::zero() };
         let x = if x < R::one() { x } else { R::one() };
         x.round_product(255) as u8
-    }
-
-    #[inline(always)]
-    fn norm(params: &Self::Norm<'_>, x: &[R], out: &mut [R]) {
-        norm::float(params, x, out);
-    }
-
-    #[inline(always)]
-    fn conv1d(params: &Self::Conv1d<'_>, history: &mut [R], x: &[R], out: &mut [R]) {
-        conv1d::float(params, history, x, out);
-    }
-
-    #[inline(always)]
-    fn scan(
-        params: &Self::Scan<'_>,
-        token: scan::Token<'_, Self>,
-        state: &mut [R],
-        scratch: &mut scan::Scratch<'_, Self>,
-        out: &mut [R],
-    ) {
-        scan::float(params, &token, state, scratch, out);
-    }
-
-    #[inline(always)]
-    fn gate((): &(), y: &[R], z: &[R], out: &mut [R]) {
-        gate::float(y, z, out);
-    }
-
-    #[inline(always)]
-    fn sum((): &(), a: &mut [R], b: &[R]) {
-        sum::float(a, b);
     }
 }

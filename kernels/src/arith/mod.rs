@@ -14,6 +14,7 @@ pub use float::Float;
 use crate::config::{Config, Precision};
 use crate::model::{ModelError, Param, Source};
 use crate::tap::Value;
+use crate::variant::{Kernels, Variants};
 
 /// A number that a matrix product takes as input.
 pub trait Operand<Acc>: Value + Pod + Default {
@@ -37,8 +38,6 @@ pub trait Arithmetic: Copy + 'static {
     type Acc: Value + Pod + Default;
     /// Step sizes and scan states: `f32` or `i32`.
     type Wide: Value + Pod + Default;
-    /// Accumulator of the scan's output: `f32` or `i64`.
-    type ScanSum: Pod + Default;
     /// A weight: `f32` or `i8`.
     type Weight: Pod;
     /// A bias: `f32` or `i32` in the accumulator's unit.
@@ -56,6 +55,11 @@ pub trait Arithmetic: Copy + 'static {
     type Gate: Copy;
     /// Parameters of [`crate::sum`].
     type Sum: Copy;
+
+    /// The specification of every operator.
+    const REFERENCE: Kernels<Self>;
+    /// The variants of every operator.
+    const VARIANTS: Variants<Self>;
 
     /// Reads a matrix's weights, bias and scale and checks that no accumulator can overflow with
     /// inputs of magnitude `max`.
@@ -120,8 +124,11 @@ pub trait Arithmetic: Copy + 'static {
     /// Returns `bias + x`: the accumulator of an identity row of a low-rank matrix.
     fn copy_row(bias: Self::Acc, x: Self::Act) -> Self::Acc;
 
-    /// Takes accumulators to the output's unit, in place; not yet clamped.
-    fn rescale(scale: &Self::Scale<'_>, acc: &mut [Self::Acc]);
+    /// Returns where the weight of output `o` and input `k` lies in a matrix of `(outputs, inputs)`.
+    fn weight_index(shape: (usize, usize), o: usize, k: usize) -> usize;
+
+    /// Takes the accumulator of output `o` to the output's unit; not yet clamped.
+    fn rescale(scale: &Self::Scale<'_>, o: usize, acc: Self::Acc) -> Self::Acc;
 
     /// Clamps a result to an activation.
     fn to_act(x: Self::Acc) -> Self::Act;
@@ -147,32 +154,6 @@ pub trait Arithmetic: Copy + 'static {
 
     /// Rounds an output value to a pixel.
     fn to_pixel(x: Self::Wide) -> u8;
-
-    /// See [`crate::norm`].
-    fn norm(params: &Self::Norm<'_>, x: &[Self::Act], out: &mut [Self::Acc]);
-
-    /// See [`crate::conv1d`].
-    fn conv1d(
-        params: &Self::Conv1d<'_>,
-        history: &mut [Self::Act],
-        x: &[Self::Act],
-        out: &mut [Self::In],
-    );
-
-    /// See [`crate::scan`].
-    fn scan(
-        params: &Self::Scan<'_>,
-        token: crate::scan::Token<'_, Self>,
-        state: &mut [Self::Wide],
-        scratch: &mut crate::scan::Scratch<'_, Self>,
-        out: &mut [Self::Act],
-    );
-
-    /// See [`crate::gate`].
-    fn gate(params: &Self::Gate, y: &[Self::Act], z: &[Self::Act], out: &mut [Self::In]);
-
-    /// See [`crate::sum`]: adds `b` to `a`.
-    fn sum(params: &Self::Sum, a: &mut [Self::Act], b: &[Self::Act]);
 }
 
 /// Dimensions of a matrix in a model file.

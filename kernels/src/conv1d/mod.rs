@@ -4,6 +4,21 @@ mod reference;
 
 pub(crate) use reference::{fixed, float};
 
+use crate::arith::{Arithmetic, Fixed, Float};
+use crate::rows::Rows;
+use crate::variant::Variant;
+
+/// Convolves the next pixels and applies SiLU.
+///
+/// * `history` - `[3, E]`, the three pixels before, oldest first; zeros at the start; moved on.
+/// * `x` - `E` elements a pixel. * `out` - `[pixels, E]`. Numbers: `reference.rs`.
+pub type Run<A> = fn(
+    params: &<A as Arithmetic>::Conv1d<'_>,
+    history: &mut [<A as Arithmetic>::Act],
+    x: Rows<'_, <A as Arithmetic>::Act>,
+    out: &mut [<A as Arithmetic>::In],
+);
+
 /// Parameters in floating point.
 #[derive(Clone, Copy, Debug)]
 pub struct FloatParams<'a> {
@@ -31,3 +46,21 @@ pub struct FixedParams<'a> {
     /// From 15 more fraction bits to the output's unit.
     pub out_shift: u8,
 }
+
+/// Variants in single precision.
+pub const F32: &[Variant<Run<Float<f32>>>] = &[Variant {
+    name: "ref",
+    get: || Some(float::<f32>),
+}];
+
+/// Variants for 16-bit outputs.
+pub const W8A16: &[Variant<Run<Fixed<i16>>>] = &[Variant {
+    name: "ref",
+    get: || Some(fixed::<i16>),
+}];
+
+/// Variants for 8-bit outputs.
+pub const W8A8: &[Variant<Run<Fixed<i8>>>] = &[Variant {
+    name: "ref",
+    get: || Some(fixed::<i8>),
+}];

@@ -5,6 +5,7 @@
 //! into tiles, each of which is one streamed picture.
 
 pub mod arena;
+mod packed;
 pub mod patch;
 pub mod plan;
 pub mod stream;

@@ -2,9 +2,13 @@
 
 use crate::arith::{Arithmetic, Fixed, Float};
 use crate::config::Precision;
-use crate::exec::arena::Measure;
+use crate::exec::arena::{Allocate, Measure};
+use crate::exec::packed::packed_words;
 use crate::exec::stream::Buffers;
 use crate::model::Model;
+use crate::network::Section;
+use crate::variant::Kernels;
+use crate::{linear, scan};
 
 /// Bound of the stack of a session of the firmware, kernels included, in bytes, on 32-bit targets.
 ///
@@ -26,14 +30,81 @@ pub struct Plan {
     pub stack_bytes: usize,
 }
 
+/// What the kernels of a machine take of memory beside the tensors of the network.
+#[derive(Clone, Copy, Debug)]
+pub struct Footprint {
+    /// Pixels that a mixer takes at a time.
+    pub(crate) band: usize,
+    /// 64-bit words of scratch for a matrix of so many inputs.
+    pub(crate) linear: fn(inputs: usize) -> usize,
+    /// 64-bit words of a packed matrix; see [`linear::Kernel::packed_words`].
+    pub(crate) packed: fn(shape: (usize, usize), input_bytes: usize) -> usize,
+    /// 64-bit words of scratch of the scan for `(inner, states)`.
+    pub(crate) scan: fn(shape: (usize, usize)) -> usize,
+}
+
+impl Footprint {
+    /// That of every microcontroller, whatever its instructions: the plan of a board can be made
+    /// on any machine.
+    pub const MICROCONTROLLER: Self = Self {
+        band: 4,
+        linear: linear::microcontroller_scratch_words,
+        packed: |_, _| 0,
+        scan: scan::microcontroller_scratch_words,
+    };
+
+    /// Returns that of this machine with these kernels.
+    pub(crate) fn of<A: Arithmetic>(kernels: &Kernels<A>) -> Self {
+        if cfg!(not(feature = "std")) {
+            return Self::MICROCONTROLLER;
+        }
+        Self {
+            band: 16,
+            linear: kernels.linear.scratch_words,
+            packed: kernels.linear.packed_words,
+            scan: kernels.scan.scratch_words,
+        }
+    }
+}
+
 impl Plan {
-    /// Plans runs of pictures of `width` LR pixels a row, of any height.
+    /// Plans runs on this machine of pictures of `width` LR pixels a row, of any height.
     pub fn new(model: &Model<'_>, width: usize) -> Self {
-        let arena_bytes = match model.precision() {
-            Precision::F32 => arena_bytes::<Float<f32>>(model, width),
-            Precision::W8A16 => arena_bytes::<Fixed<i16>>(model, width),
-            Precision::W8A8 => arena_bytes::<Fixed<i8>>(model, width),
-        };
+        match model.precision() {
+            Precision::F32 => Self::with_kernels(&Kernels::<Float<f32>>::best(), model, width),
+            Precision::W8A16 => Self::with_kernels(&Kernels::<Fixed<i16>>::best(), model, width),
+            Precision::W8A8 => Self::with_kernels(&Kernels::<Fixed<i8>>::best(), model, width),
+        }
+    }
+
+    /// Plans runs on a microcontroller.
+    ///
+    /// The object's size is that on this machine.
+    pub fn microcontroller(model: &Model<'_>, width: usize) -> Self {
+        let footprint = &Footprint::MICROCONTROLLER;
+        Self::of(
+            model,
+            match model.precision() {
+                Precision::F32 => arena_bytes::<Float<f32>>(model, footprint, width),
+                Precision::W8A16 => arena_bytes::<Fixed<i16>>(model, footprint, width),
+                Precision::W8A8 => arena_bytes::<Fixed<i8>>(model, footprint, width),
+            },
+        )
+    }
+
+    /// Plans runs on this machine with these kernels.
+    pub fn with_kernels<A: Arithmetic>(
+        kernels: &Kernels<A>,
+        model: &Model<'_>,
+        width: usize,
+    ) -> Self {
+        Self::of(
+            model,
+            arena_bytes::<A>(model, &Footprint::of(kernels), width),
+        )
+    }
+
+    fn of(model: &Model<'_>, arena_bytes: usize) -> Self {
         Self {
             flash_bytes: model.bytes_len(),
             arena_bytes,
@@ -44,8 +115,14 @@ impl Plan {
 }
 
 /// Returns the bytes of the buffers of a run.
-pub(crate) fn arena_bytes<A: Arithmetic>(model: &Model<'_>, width: usize) -> usize {
+pub(crate) fn arena_bytes<A: Arithmetic>(
+    model: &Model<'_>,
+    footprint: &Footprint,
+    width: usize,
+) -> usize {
     let mut measure = Measure::default();
-    let _ = Buffers::<A>::new(&mut measure, model, width);
+    let _ = Buffers::<A>::new(&mut measure, model, footprint, width);
+    let _: &mut [u32] = measure.take(Section::all(model.config()).count());
+    let _: &mut [u64] = measure.take(packed_words::<A>(model, footprint));
     measure.bytes()
 }

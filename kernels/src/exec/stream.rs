@@ -2,15 +2,17 @@
 
 use crate::anchor::{self, BICUBIC_REACH};
 use crate::arith::Arithmetic;
-use crate::config::{Anchor, CONV1D_TAPS};
+use crate::config::{Anchor, CONV1D_TAPS, Form};
 use crate::exec::arena::{Allocate, Arena};
-use crate::exec::plan::arena_bytes;
+use crate::exec::packed::{Packed, packed_words};
+use crate::exec::plan::{Footprint, arena_bytes};
 use crate::exec::{ExecError, SIDE_MAX};
-use crate::linear::Weights;
+use crate::linear::{self, Path, Weights};
 use crate::model::Model;
 use crate::network::{Block, First, Group, Last, Section};
 use crate::tap::{Layer, Tap};
-use crate::{conv3x3, linear, mixer, norm, scan, shuffle};
+use crate::variant::Kernels;
+use crate::{conv3x3, mixer, shuffle};
 
 /// A streamed run in one precision.
 ///
@@ -19,6 +21,8 @@ use crate::{conv3x3, linear, mixer, norm, scan, shuffle};
 /// the whole picture at once, since a convolution sees the same rows and a mixer the same order.
 pub struct Stream<'a, A: Arithmetic> {
     model: Model<'a>,
+    kernels: Kernels<A>,
+    packed: Packed<'a, A>,
     width: usize,
     height: usize,
     /// Next row to take.
@@ -107,7 +111,12 @@ fn around<T>(ring: &[T], row_len: usize, y: usize, height: usize) -> [Option<&[T
 
 impl<'a, A: Arithmetic> Buffers<'a, A> {
     /// Cuts the buffers off `memory`, or measures them.
-    pub(crate) fn new(memory: &mut impl Allocate<'a>, model: &Model<'_>, width: usize) -> Self {
+    pub(crate) fn new(
+        memory: &mut impl Allocate<'a>,
+        model: &Model<'_>,
+        footprint: &Footprint,
+        width: usize,
+    ) -> Self {
         let config = model.config();
         let (c, g) = (config.width, config.groups);
         let row_len = width.saturating_mul(c);
@@ -130,7 +139,7 @@ impl<'a, A: Arithmetic> Buffers<'a, A> {
             next: memory.take(rows(1)),
             history: memory.take(mixers * (CONV1D_TAPS - 1) * config.inner),
             states: memory.take(mixers * config.states * config.inner),
-            scratch: scratch(memory, model),
+            scratch: scratch(memory, model, footprint),
             output: OutputBuffers {
                 sub_pixels: memory.take(width.saturating_mul(config.sub_pixels())),
                 shuffled: memory.take(colours.saturating_mul(config.scale)),
@@ -146,36 +155,41 @@ impl<'a, A: Arithmetic> Buffers<'a, A> {
 fn scratch<'a, A: Arithmetic>(
     memory: &mut impl Allocate<'a>,
     model: &Model<'_>,
+    footprint: &Footprint,
 ) -> mixer::Scratch<'a, A> {
     let config = model.config();
     let (c, e) = (config.width, config.inner);
-    let outputs = config.weights().map(|w| w.outputs).max().unwrap_or(0);
-    let rank = model.forms().filter_map(|f| f.rank()).max().unwrap_or(0);
+    let band = footprint.band;
+    let forms = || config.weights().zip(model.forms());
+    let rank = forms().filter_map(|(_, form)| form.rank()).max();
+    let unordered = forms().filter(|(_, form)| matches!(form, Form::IdentityRows(_)));
+    let unordered = unordered.map(|(weight, _)| weight.outputs).max();
+    let inputs = forms().map(|(weight, form)| {
+        let inputs = weight.inputs * weight.taps;
+        inputs.max(form.rank().unwrap_or(0))
+    });
     mixer::Scratch {
-        out: memory.take(outputs),
         linear: linear::Scratch {
-            acc: memory.take(outputs.max(rank)),
-            middle: memory.take(rank),
+            band,
+            middle: memory.take(band * rank.unwrap_or(0)),
+            unordered: memory.take(band * unordered.unwrap_or(0)),
+            kernel: memory.take((footprint.linear)(inputs.max().unwrap_or(0))),
         },
-        normed: memory.take(c),
-        in_proj: memory.take(2 * e),
-        u: memory.take(e),
-        projected: memory.take(config.projected()),
-        dt: memory.take(e),
-        scan: scan::Scratch {
-            drive: memory.take(e),
-            decay: memory.take(e),
-            base: memory.take(e),
-            sum: memory.take(e),
-        },
-        y: memory.take(e),
-        gated: memory.take(e),
-        mixed: memory.take(c),
+        normed: memory.take(band * c),
+        in_proj: memory.take(band * 2 * e),
+        u: memory.take(band * e),
+        projected: memory.take(band * config.projected()),
+        steps: memory.take(band * e),
+        dt: memory.take(band * e),
+        scan: memory.take((footprint.scan)((e, config.states))),
+        y: memory.take(band * e),
+        gated: memory.take(band * e),
+        mixed: memory.take(band * c),
     }
 }
 
 impl<'a, A: Arithmetic> Stream<'a, A> {
-    /// Begins a run; see [`crate::Upscaler::new`].
+    /// Begins a run with the fastest kernels; see [`crate::Upscaler::new`].
     ///
     /// # Errors
     /// As there; also when the model is not of this precision's type.
@@ -185,17 +199,39 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         height: usize,
         arena: &'a mut [u64],
     ) -> Result<Self, ExecError> {
+        Self::with_kernels(Kernels::best(), model, width, height, arena)
+    }
+
+    /// Begins a run with these kernels; the arena is as long as
+    /// [`crate::Plan::with_kernels`] says.
+    ///
+    /// # Errors
+    /// As [`Stream::new`].
+    pub fn with_kernels(
+        kernels: Kernels<A>,
+        model: &Model<'a>,
+        width: usize,
+        height: usize,
+        arena: &'a mut [u64],
+    ) -> Result<Self, ExecError> {
         let sides = 1..=SIDE_MAX;
         if !sides.contains(&width) || !sides.contains(&height) {
             return Err(ExecError::Size { width, height });
         }
-        let (needed, given) = (arena_bytes::<A>(model, width), size_of_val(arena));
+        let footprint = Footprint::of(&kernels);
+        let needed = arena_bytes::<A>(model, &footprint, width);
+        let given = size_of_val(arena);
         if needed > given {
             return Err(ExecError::Memory { needed, given });
         }
-        let buffers = Buffers::new(&mut Arena::new(arena), model, width);
+        let mut arena = Arena::new(arena);
+        let buffers = Buffers::new(&mut arena, model, &footprint, width);
+        let sections = arena.take(Section::all(model.config()).count());
+        let words = arena.take(packed_words::<A>(model, &footprint));
         Ok(Self {
             model: model.clone(),
+            kernels,
+            packed: Packed::new(model, kernels.linear, sections, words)?,
             width,
             height,
             next: 0,
@@ -277,7 +313,7 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         let Some(y) = y.checked_sub(groups) else {
             return Ok(());
         };
-        let mut source = self.model.section(Section::Last);
+        let mut source = self.packed.section(&self.model, Section::Last);
         let last = Last::load(&mut source, self.model.config(), &|i| self.model.form(i))?;
         if y < self.height {
             self.norm_last(&last, y, tap);
@@ -301,28 +337,22 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
     /// First convolution and norm.
     fn first(&mut self, y: usize, tap: &mut impl Tap) -> Result<(), ExecError> {
         let config = *self.model.config();
-        let mut source = self.model.section(Section::First);
+        let mut source = self.packed.section(&self.model, Section::First);
         let params = First::<A>::load(&mut source, &config, &|i| self.model.form(i))?;
         let b = &mut self.buffers;
         let rows = around(b.pixels.values, b.pixels.row_len, y, self.height);
         let out = b.first.row_mut(y);
+        let path = self.kernels.linear.of_acts();
         convolve(
+            &path,
             &params.conv,
             rows,
-            out,
             &mut b.scratch,
             config.channels,
-            config.width,
+            out,
         );
         tap.record(Layer::ConvFirst, out);
-        norm::row::<A, _, _>(
-            &params.norm,
-            out,
-            b.scratch.out,
-            b.row,
-            config.width,
-            A::to_act,
-        );
+        (self.kernels.norm.acts)(&params.norm, out, config.width, b.row);
         tap.record(Layer::NormFirst, b.row);
         Ok(())
     }
@@ -334,7 +364,9 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         let len = b.row.len();
         b.group_input[(2 * group + y % 2) * len..][..len].copy_from_slice(b.row);
         for block in 0..config.blocks {
-            let mut source = self.model.section(Section::Block { group, block });
+            let mut source = self
+                .packed
+                .section(&self.model, Section::Block { group, block });
             let forms = |i| self.model.form(i);
             let params = Block::load(&mut source, &config, &forms, group, block)?;
             let mixer = group * config.blocks + block;
@@ -346,6 +378,7 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
             };
             let place = (group as u8, block as u8);
             mixer::row(
+                &self.kernels,
                 &params,
                 &config,
                 place,
@@ -363,27 +396,25 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
     /// Convolution and residual of a group.
     fn group_end(&mut self, group: usize, y: usize, tap: &mut impl Tap) -> Result<(), ExecError> {
         let config = *self.model.config();
-        let mut source = self.model.section(Section::Group { group });
+        let mut source = self.packed.section(&self.model, Section::Group { group });
         let params = Group::<A>::load(&mut source, &config, &|i| self.model.form(i), group)?;
         let b = &mut self.buffers;
         let len = b.row.len();
         let ring = &b.group_conv[3 * group * len..][..3 * len];
         let rows = around(ring, len, y, self.height);
+        let path = self.kernels.linear.of_inputs();
         convolve(
+            &path,
             &params.conv,
             rows,
-            b.next,
             &mut b.scratch,
             config.width,
-            config.width,
+            b.next,
         );
         let group_index = group as u8;
         tap.record(Layer::GroupConv { group: group_index }, b.next);
-        A::sum(
-            &params.sum,
-            b.next,
-            &b.group_input[(2 * group + y % 2) * len..][..len],
-        );
+        let input = &b.group_input[(2 * group + y % 2) * len..][..len];
+        (self.kernels.sum)(&params.sum, b.next, input);
         tap.record(Layer::Group { group: group_index }, b.next);
         core::mem::swap(&mut b.row, &mut b.next);
         Ok(())
@@ -394,7 +425,7 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         let width = self.model.config().width;
         let b = &mut self.buffers;
         let out = b.body.row_mut(y);
-        norm::row::<A, _, _>(&last.norm, b.row, b.scratch.out, out, width, A::to_in);
+        (self.kernels.norm.inputs)(&last.norm, b.row, width, out);
         tap.record(Layer::NormLast, out);
     }
 
@@ -403,9 +434,10 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         let width = self.model.config().width;
         let b = &mut self.buffers;
         let rows = around(b.body.values, b.body.row_len, y, self.height);
-        convolve(&last.conv, rows, b.next, &mut b.scratch, width, width);
+        let path = self.kernels.linear.of_inputs();
+        convolve(&path, &last.conv, rows, &mut b.scratch, width, b.next);
         tap.record(Layer::ConvAfterBody, b.next);
-        A::sum(&last.sum, b.next, b.first.row(y));
+        (self.kernels.sum)(&last.sum, b.next, b.first.row(y));
         tap.record(Layer::Body, b.next);
         narrow::<A>(b.next, b.upsample.row_mut(y));
     }
@@ -416,13 +448,14 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         let b = &mut self.buffers;
         let rows = around(b.upsample.values, b.upsample.row_len, y, self.height);
         let out = &mut *b.output.sub_pixels;
+        let path = self.kernels.linear.of_inputs();
         convolve(
+            &path,
             &last.upsample,
             rows,
-            out,
             &mut b.scratch,
             config.width,
-            config.sub_pixels(),
+            out,
         );
         tap.record(Layer::Upsample, out);
     }
@@ -460,18 +493,15 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
 }
 
 /// Convolves one row with the run's scratch memory.
-fn convolve<A: Arithmetic, X: crate::arith::Operand<A::Acc>>(
+fn convolve<A: Arithmetic, X: Copy>(
+    path: &Path<A, X, A::Act>,
     weights: &Weights<'_, A>,
     rows: [Option<&[X]>; 3],
-    out: &mut [A::Act],
     scratch: &mut mixer::Scratch<'_, A>,
     inputs: usize,
-    outputs: usize,
+    out: &mut [A::Act],
 ) {
-    let mixer::Scratch {
-        out: pixel, linear, ..
-    } = scratch;
-    conv3x3::row(weights, rows, out, pixel, linear, outputs, inputs);
+    conv3x3::row(path, weights, rows, &mut scratch.linear, inputs, out);
 }
 
 /// Takes a row to the input of the next convolution.

@@ -1,132 +1,123 @@
-//! Matrix product of one pixel, `out[o] = bias[o] + sum_k w[k, o] x[k]`, dense or low-rank.
+//! Matrix product of a run of pixels, `out[o] = bias[o] + sum_k w[o, k] x[k]`, dense or low-rank.
 
+mod forms;
 mod reference;
+mod taps;
 
-pub use reference::run;
-pub(crate) use reference::{accumulate, finish, start};
+pub use forms::{Path, Scratch, Weights, apply};
+pub(crate) use reference::kernel as reference;
+pub use taps::{Piece, Taps};
 
-use crate::arith::{Arithmetic, MatrixShape, Operand};
-use crate::config::{Form, Weight};
-use crate::model::{ModelError, Param, Source};
+use crate::arith::Arithmetic;
+use crate::variant::Variant;
 
-/// A matrix in a model file: weights `[inputs, outputs]`, so that SIMD runs across outputs.
+/// A matrix in a model file.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a, A: Arithmetic> {
     /// Outputs.
     pub outputs: usize,
-    /// `[inputs, outputs]`.
+    /// Inputs, all taps together.
+    pub inputs: usize,
+    /// `[inputs, outputs]` in floating point, so that SIMD runs across outputs; `[outputs,
+    /// inputs]` in fixed point, so that dot-product instructions run along inputs.
     pub weights: &'a [A::Weight],
     /// `[outputs]`, or empty for none.
     pub bias: &'a [A::Bias],
     /// Scale of the outputs.
     pub scale: A::Scale<'a>,
+    /// The matrix as [`Kernel::pack`] left it, or empty.
+    pub packed: &'a [u64],
 }
 
-/// A projection or 3x3 convolution in one of its forms.
-#[derive(Clone, Copy)]
-pub enum Weights<'a, A: Arithmetic> {
-    /// One matrix.
-    Dense(Matrix<'a, A>),
-    /// `U V`.
-    LowRank {
-        /// `[inputs, rank]`, no bias.
-        v: Matrix<'a, A>,
-        /// `[rank, outputs]`.
-        u: Matrix<'a, A>,
-    },
-    /// `P [I; U] V`.
-    IdentityRows {
-        /// `[inputs, rank]`, no bias.
-        v: Matrix<'a, A>,
-        /// `[0, rank]`: bias and scale of the outputs that are copies.
-        copies: Matrix<'a, A>,
-        /// `[rank, outputs - rank]`: the other outputs.
-        u: Matrix<'a, A>,
-        /// `[outputs]`: where each output stands in (copies, others).
-        order: &'a [u16],
-    },
+/// Multiplies the inputs of a run of pixels with a matrix.
+///
+/// * `out` - `[pixels, outputs]`, at least as many pixels as `taps` has. * `scratch` -
+///   [`Kernel::scratch_words`], any content.
+///
+/// Numbers and order: `reference.rs`.
+pub type Run<A, X, O> =
+    fn(matrix: &Matrix<'_, A>, taps: &Taps<'_, X>, scratch: &mut [u64], out: &mut [O]);
+
+/// Entry points of a variant.
+pub struct Kernel<A: Arithmetic> {
+    /// Returns the 64-bit words of scratch for a matrix of so many inputs.
+    pub scratch_words: fn(inputs: usize) -> usize,
+    /// Returns the 64-bit words of the packed form of a matrix of `(outputs, inputs)`, for inputs
+    /// of so many bytes; 0 where the variant takes the matrix as the file has it.
+    pub packed_words: fn(shape: (usize, usize), input_bytes: usize) -> usize,
+    /// Packs a matrix, once a run.
+    pub pack: fn(matrix: &Matrix<'_, A>, input_bytes: usize, packed: &mut [u64]),
+    /// Inputs to activations.
+    pub inputs: Run<A, A::In, A::Act>,
+    /// Activations to activations.
+    pub acts: Run<A, A::Act, A::Act>,
+    /// Activations to results that are not clamped.
+    pub wide: Run<A, A::Act, A::Acc>,
 }
 
-/// Buffers of [`run`] and [`crate::conv3x3::row`].
-pub struct Scratch<'a, A: Arithmetic> {
-    /// At least the largest number of outputs or rank.
-    pub acc: &'a mut [A::Acc],
-    /// At least the largest rank.
-    pub middle: &'a mut [A::Act],
+impl<A: Arithmetic> Clone for Kernel<A> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
-impl<'a, A: Arithmetic> Weights<'a, A> {
-    /// Reads a weight of this form, for inputs of type `X`.
-    ///
-    /// # Errors
-    /// What is wrong with which parameter.
-    pub fn load<X: Operand<A::Acc>>(
-        source: &mut impl Source<'a>,
-        param: Param,
-        weight: Weight,
-        form: Form,
-        bias: bool,
-    ) -> Result<Self, ModelError> {
-        let (outputs, inputs) = (weight.outputs, weight.inputs * weight.taps);
-        let Some(rank) = form.rank() else {
-            let shape = MatrixShape {
-                outputs,
-                inputs,
-                bias,
-            };
-            return Ok(Self::Dense(A::load_matrix(source, param, shape, X::MAX)?));
-        };
-        let identity = matches!(form, Form::IdentityRows(_));
-        if rank == 0 || rank > inputs.min(outputs - usize::from(identity)) {
-            return Err(ModelError::Rank { param, rank });
+impl<A: Arithmetic> Copy for Kernel<A> {}
+
+impl<A: Arithmetic> Kernel<A> {
+    /// Returns the path of an input to an activation.
+    pub fn of_inputs(&self) -> Path<A, A::In, A::Act> {
+        Path {
+            dense: self.inputs,
+            first: self.inputs,
+            second: self.acts,
+            wide: self.wide,
+            convert: A::to_act,
         }
-        let max = <A::Act as Operand<A::Acc>>::MAX;
-        let shape = MatrixShape {
-            outputs: rank,
-            inputs,
-            bias: false,
-        };
-        let v = A::load_matrix(source, param.factor("v"), shape, X::MAX)?;
-        if !identity {
-            let shape = MatrixShape {
-                outputs,
-                inputs: rank,
-                bias,
-            };
-            return Ok(Self::LowRank {
-                v,
-                u: A::load_matrix(source, param.factor("u"), shape, max)?,
-            });
-        }
-        let shape = MatrixShape {
-            outputs: rank,
-            inputs: 0,
-            bias,
-        };
-        let copies = A::load_matrix(source, param.factor("copies"), shape, max)?;
-        let shape = MatrixShape {
-            outputs: outputs - rank,
-            inputs: rank,
-            bias,
-        };
-        let u = A::load_matrix(source, param.factor("u"), shape, max)?;
-        let order_param = param.part("order");
-        let order: &[u16] = source.array(order_param, outputs)?;
-        if order.iter().any(|&i| usize::from(i) >= outputs) {
-            return Err(ModelError::OutOfRange { param: order_param });
-        }
-        Ok(Self::IdentityRows {
-            v,
-            copies,
-            u,
-            order,
-        })
     }
 
-    /// Returns the matrix that is applied to the input.
-    pub(crate) fn first(&self) -> &Matrix<'a, A> {
-        match self {
-            Self::Dense(m) | Self::LowRank { v: m, .. } | Self::IdentityRows { v: m, .. } => m,
+    /// Returns the path of an activation to an activation.
+    pub fn of_acts(&self) -> Path<A, A::Act, A::Act> {
+        Path {
+            dense: self.acts,
+            first: self.acts,
+            second: self.acts,
+            wide: self.wide,
+            convert: A::to_act,
+        }
+    }
+
+    /// Returns the path of an activation to a result that is not clamped.
+    pub fn of_acts_wide(&self) -> Path<A, A::Act, A::Acc> {
+        Path {
+            dense: self.wide,
+            first: self.acts,
+            second: self.wide,
+            wide: self.wide,
+            convert: |acc| acc,
         }
     }
 }
+
+/// Words of scratch that any variant for microcontrollers may ask for: two pixels of 16-bit
+/// inputs or four of 8-bit ones, padded to vectors.
+pub const fn microcontroller_scratch_words(inputs: usize) -> usize {
+    (4 * inputs.next_multiple_of(16)) / size_of::<u64>()
+}
+
+/// Variants in single precision.
+pub const F32: &[Variant<Kernel<crate::arith::Float<f32>>>] = &[Variant {
+    name: "ref",
+    get: || Some(reference()),
+}];
+
+/// Variants for 16-bit inputs.
+pub const W8A16: &[Variant<Kernel<crate::arith::Fixed<i16>>>] = &[Variant {
+    name: "ref",
+    get: || Some(reference()),
+}];
+
+/// Variants for 8-bit inputs.
+pub const W8A8: &[Variant<Kernel<crate::arith::Fixed<i8>>>] = &[Variant {
+    name: "ref",
+    get: || Some(reference()),
+}];

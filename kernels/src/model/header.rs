@@ -3,8 +3,8 @@
 use super::{ALIGN, ModelError};
 use crate::config::{Anchor, Config, Decay, Form, Precision};
 
-/// Version of the format.
-pub const VERSION: u16 = 1;
+/// Version of the format: 2 since the weights of fixed point lie `[outputs, inputs]`.
+pub const VERSION: u16 = 2;
 /// Where the hash stands.
 pub const HASH_OFFSET: usize = 64;
 /// Where the forms begin.

@@ -3,7 +3,7 @@
 //! ```text
 //! offset  bytes  content
 //!      0      4  "MLSR"
-//!      4      2  version (1)
+//!      4      2  version (2)
 //!      6      1  precision: 0 f32, 1 w8a16, 2 w8a8
 //!      7      1  channels
 //!      8      4  length of the file, a multiple of 16
@@ -36,7 +36,7 @@ use sha2::{Digest, Sha256};
 
 pub use error::ModelError;
 pub use header::{FORMS_OFFSET, HASH_OFFSET, VERSION, encode_header};
-pub use source::{ArraySource, Param, Scope, Source};
+pub use source::{ArraySource, Param, Scope, Source, WeightSource};
 
 use crate::arith::{Arithmetic, Fixed, Float};
 use crate::config::{Config, Form, Precision};

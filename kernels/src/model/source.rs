@@ -5,6 +5,8 @@ use core::fmt;
 use bytemuck::Pod;
 
 use super::{ALIGN, ModelError};
+use crate::arith::Arithmetic;
+use crate::linear::Matrix;
 
 /// Gives the arrays of a model in the order in which the network asks for them.
 pub trait Source<'a> {
@@ -16,6 +18,15 @@ pub trait Source<'a> {
 
     /// Whether the values are to be checked.
     fn verifies(&self) -> bool;
+}
+
+/// A source of weights too: of their packed form, where the run has one.
+pub trait WeightSource<'a, A: Arithmetic>: Source<'a> {
+    /// Returns the packed form of a matrix for inputs of `input_bytes` each, or nothing where
+    /// kernels are to take the arrays as they are.
+    fn packed(&mut self, _matrix: &Matrix<'a, A>, _input_bytes: usize) -> &'a [u64] {
+        &[]
+    }
 }
 
 /// The arrays of a model file.
@@ -39,6 +50,8 @@ impl<'a> ArraySource<'a> {
         self.position
     }
 }
+
+impl<'a, A: Arithmetic> WeightSource<'a, A> for ArraySource<'a> {}
 
 impl<'a> Source<'a> for ArraySource<'a> {
     fn array<T: Pod>(&mut self, _param: Param, len: usize) -> Result<&'a [T], ModelError> {

@@ -1,11 +1,11 @@
-//! Layer norm of one pixel: `y = gamma (x - mean) / sqrt(variance + 1e-5) + beta` over channels.
+//! Layer norm of each pixel: `y = gamma (x - mean) / sqrt(variance + 1e-5) + beta` over channels.
 
 mod reference;
 
-pub(crate) use reference::{fixed, float};
+pub(crate) use reference::{fixed_kernel, float_kernel};
 
-use crate::arith::Arithmetic;
-use crate::dispatch::dispatch;
+use crate::arith::{Arithmetic, Fixed, Float};
+use crate::variant::Variant;
 
 /// Added to the variance; that of DVMSR.
 pub const EPSILON: f64 = 1e-5;
@@ -32,24 +32,46 @@ pub struct FixedParams<'a> {
     pub epsilon: u64,
 }
 
-dispatch! {
-    /// Normalises one row of pixels.
-    ///
-    /// * `x`, `out` - `[w, width]`. * `acc` - `[width]`, scratch. * `convert` - clamps a result.
-    pub fn row<A: Arithmetic, O: Copy, F: Fn(A::Acc) -> O>(
-        params: &A::Norm<'_>,
-        x: &[A::Act],
-        acc: &mut [A::Acc],
-        out: &mut [O],
-        width: usize,
-        convert: F,
-    ) {
-        let acc = &mut acc[..width];
-        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-            A::norm(params, x, acc);
-            for (out, &value) in out.iter_mut().zip(&*acc) {
-                *out = convert(value);
-            }
-        }
+/// Normalises pixels.
+///
+/// * `x`, `out` - `[pixels, width]`. Numbers: `reference.rs`.
+pub type Run<A, O> = fn(
+    params: &<A as Arithmetic>::Norm<'_>,
+    x: &[<A as Arithmetic>::Act],
+    width: usize,
+    out: &mut [O],
+);
+
+/// Entry points of a variant.
+pub struct Kernel<A: Arithmetic> {
+    /// To activations.
+    pub acts: Run<A, A::Act>,
+    /// To inputs of a matrix product.
+    pub inputs: Run<A, A::In>,
+}
+
+impl<A: Arithmetic> Clone for Kernel<A> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
+
+impl<A: Arithmetic> Copy for Kernel<A> {}
+
+/// Variants in single precision.
+pub const F32: &[Variant<Kernel<Float<f32>>>] = &[Variant {
+    name: "ref",
+    get: || Some(reference::float_kernel()),
+}];
+
+/// Variants for 16-bit inputs.
+pub const W8A16: &[Variant<Kernel<Fixed<i16>>>] = &[Variant {
+    name: "ref",
+    get: || Some(reference::fixed_kernel()),
+}];
+
+/// Variants for 8-bit inputs.
+pub const W8A8: &[Variant<Kernel<Fixed<i8>>>] = &[Variant {
+    name: "ref",
+    get: || Some(reference::fixed_kernel()),
+}];

@@ -1,6 +1,7 @@
 //! The specification of the norm.
 
-use super::{EPSILON, FixedParams, FloatParams};
+use super::{EPSILON, FixedParams, FloatParams, Kernel};
+use crate::arith::{Arithmetic, Fixed, FixedInput, Float};
 use crate::num::fixed::{mulhi, reciprocal_sqrt};
 use crate::num::float::Real;
 
@@ -12,8 +13,7 @@ use crate::num::float::Real;
 /// fused multiply-adds, `r = 1 / sqrt(variance + epsilon)`, `out = fma(d r, gamma, beta)`; division
 /// and square root of IEEE 754. Scratch: 0 bytes. Error against f64: relative `(C + 4) 2^-24` of
 /// `|d r gamma| + |beta|`. Source: DVMSR, PyTorch `LayerNorm`.
-#[inline(always)]
-pub(crate) fn float<R: Real>(params: &FloatParams<'_>, x: &[R], out: &mut [R]) {
+fn float<R: Real>(params: &FloatParams<'_>, x: &[R], out: &mut [R]) {
     let n = R::of_int(x.len() as i32);
     let mean = x.iter().fold(R::zero(), |sum, &x| sum + x) / n;
     let square = |sum, &x: &R| (x - mean).fma(x - mean, sum);
@@ -30,14 +30,14 @@ pub(crate) fn float<R: Real>(params: &FloatParams<'_>, x: &[R], out: &mut [R]) {
 
 /// Normalises one pixel in fixed point.
 ///
-/// * `x` - `[C]`, `C` at most 256. * `out` - `[C]`, in the output's unit, not yet clamped.
+/// * `x` - `[C]`, `C` at most 256. * `out` - `[C]`. * `convert` - clamps a result in the output's
+///   unit.
 ///
 /// With `d = C x - sum(x)` and `v = sum(d d) + epsilon`, exact in 64 bits, `d / sqrt(v)` in Q1.30
 /// (one rounding shift of the product with [`reciprocal_sqrt`]), then
 /// `(mulhi(d / sqrt(v), gain) + offset + half) >> shift`. Scratch: 0 bytes. Error against f64:
 /// below one output unit. Source: as [`float`].
-#[inline(always)]
-pub(crate) fn fixed(params: &FixedParams<'_>, x: &[i16], out: &mut [i32]) {
+fn fixed<O>(params: &FixedParams<'_>, x: &[i16], out: &mut [O], convert: impl Fn(i32) -> O) {
     let n = x.len() as i32;
     let sum: i32 = x.iter().map(|&x| i32::from(x)).sum();
     let deviation = |x: i16| n * i32::from(x) - sum;
@@ -52,6 +52,35 @@ pub(crate) fn fixed(params: &FixedParams<'_>, x: &[i16], out: &mut [i32]) {
         .zip(params.gain.iter().zip(params.offset))
     {
         let normed = ((i64::from(deviation(x)) * mantissa + half) >> shift) as i32;
-        *out = (mulhi(normed, gain) + offset + round) >> params.shift;
+        *out = convert((mulhi(normed, gain) + offset + round) >> params.shift);
+    }
+}
+
+/// Returns the entry points in floating point.
+pub(crate) const fn float_kernel<R: Real>() -> Kernel<Float<R>> {
+    fn run<R: Real>(params: &FloatParams<'_>, x: &[R], width: usize, out: &mut [R]) {
+        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+            float(params, x, out);
+        }
+    }
+    Kernel {
+        acts: run,
+        inputs: run,
+    }
+}
+
+/// Returns the entry points in fixed point.
+pub(crate) const fn fixed_kernel<I: FixedInput>() -> Kernel<Fixed<I>> {
+    Kernel {
+        acts: |params, x, width, out| {
+            for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+                fixed(params, x, out, Fixed::<I>::to_act);
+            }
+        },
+        inputs: |params, x, width, out| {
+            for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+                fixed(params, x, out, Fixed::<I>::to_in);
+            }
+        },
     }
 }

@@ -5,12 +5,17 @@ use num_traits::Float;
 
 use super::series;
 use crate::tap::Value;
+use crate::variant::Variants;
+use crate::{arith, conv1d, gate, linear, norm, scan, step, sum};
 
 /// A float that the reference kernels run on.
 ///
 /// `f32` is specified to the bit on every target. `f64` shares the kernels' structure and takes
 /// the transcendental functions from `libm`; it serves error figures only.
 pub trait Real: Float + Value + Pod + Default + Send + Sync + core::fmt::Debug + 'static {
+    /// The variants of the operators.
+    const VARIANTS: Variants<arith::Float<Self>>;
+
     /// Converts a stored parameter; exact.
     fn of(x: f32) -> Self;
 
@@ -106,6 +111,16 @@ fn ln_1p(u: f32) -> f32 {
 }
 
 impl Real for f32 {
+    const VARIANTS: Variants<arith::Float<Self>> = Variants {
+        linear: linear::F32,
+        norm: norm::F32,
+        conv1d: conv1d::F32,
+        step: step::F32,
+        scan: scan::F32,
+        gate: gate::F32,
+        sum: sum::F32,
+    };
+
     #[inline(always)]
     fn of(x: f32) -> Self {
         x
@@ -155,6 +170,17 @@ fn magnitude(x: f32) -> f32 {
 }
 
 impl Real for f64 {
+    /// The oracle has the specification only.
+    const VARIANTS: Variants<arith::Float<Self>> = Variants {
+        linear: &[],
+        norm: &[],
+        conv1d: &[],
+        step: &[],
+        scan: &[],
+        gate: &[],
+        sum: &[],
+    };
+
     fn of(x: f32) -> Self {
         Self::from(x)
     }

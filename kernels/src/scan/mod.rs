@@ -1,34 +1,58 @@
-//! Selective scan of one pixel: `h = e^(dt A) h + dt u B`, `y = C h + D u`.
+//! Selective scan: `h = e^(dt A) h + dt u B`, `y = C h + D u`.
 
 mod reference;
 
-pub(crate) use reference::{fixed, float};
+pub(crate) use reference::{fixed_kernel, float_kernel};
 
-use crate::arith::Arithmetic;
+use crate::arith::{Arithmetic, Fixed, Float};
 use crate::config::Decay;
+use crate::rows::Rows;
+use crate::variant::Variant;
 
-/// What the scan takes of one pixel.
-pub struct Token<'a, A: Arithmetic> {
-    /// Input `[E]`.
+/// What the scan takes of some pixels.
+pub struct Tokens<'a, A: Arithmetic> {
+    /// Inputs `[pixels, E]`.
     pub u: &'a [A::In],
-    /// Step sizes `[E]`.
+    /// Step sizes `[pixels, E]`.
     pub dt: &'a [A::Wide],
-    /// Input weights `[N]`.
-    pub b: &'a [A::Act],
-    /// Output weights `[N]`.
-    pub c: &'a [A::Act],
+    /// Input weights, `N` a pixel.
+    pub b: Rows<'a, A::Act>,
+    /// Output weights, `N` a pixel.
+    pub c: Rows<'a, A::Act>,
 }
 
-/// Buffers of the scan, `[E]` each.
-pub struct Scratch<'a, A: Arithmetic> {
-    /// `dt u`.
-    pub drive: &'a mut [A::Wide],
-    /// Decay of the state at hand.
-    pub decay: &'a mut [A::Wide],
-    /// Decay of the first state, for tied rates.
-    pub base: &'a mut [A::Wide],
-    /// Sum over states.
-    pub sum: &'a mut [A::ScanSum],
+/// Advances the scan by some pixels.
+///
+/// * `state` - `[N, E]`, zeros at the start. * `out` - `[pixels, E]`. * `scratch` -
+///   [`Kernel::scratch_words`], any content. Numbers: `reference.rs`.
+pub type Run<A> = fn(
+    params: &<A as Arithmetic>::Scan<'_>,
+    tokens: &Tokens<'_, A>,
+    state: &mut [<A as Arithmetic>::Wide],
+    scratch: &mut [u64],
+    out: &mut [<A as Arithmetic>::Act],
+);
+
+/// Entry point of a variant.
+pub struct Kernel<A: Arithmetic> {
+    /// Returns the 64-bit words of scratch for `(inner, states)`.
+    pub scratch_words: fn(shape: (usize, usize)) -> usize,
+    /// Advances the scan.
+    pub run: Run<A>,
+}
+
+impl<A: Arithmetic> Clone for Kernel<A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A: Arithmetic> Copy for Kernel<A> {}
+
+/// Words of scratch that any variant for microcontrollers may ask for: the decays of each channel
+/// for one state, and two words a state.
+pub const fn microcontroller_scratch_words((inner, states): (usize, usize)) -> usize {
+    inner + 2 * states
 }
 
 /// Parameters in floating point.
@@ -58,3 +82,21 @@ pub struct FixedParams<'a> {
     /// Form of the rates.
     pub decay: Decay,
 }
+
+/// Variants in single precision.
+pub const F32: &[Variant<Kernel<Float<f32>>>] = &[Variant {
+    name: "ref",
+    get: || Some(reference::float_kernel()),
+}];
+
+/// Variants for 16-bit inputs.
+pub const W8A16: &[Variant<Kernel<Fixed<i16>>>] = &[Variant {
+    name: "ref",
+    get: || Some(reference::fixed_kernel()),
+}];
+
+/// Variants for 8-bit inputs.
+pub const W8A8: &[Variant<Kernel<Fixed<i8>>>] = &[Variant {
+    name: "ref",
+    get: || Some(reference::fixed_kernel()),
+}];

@@ -1,114 +1,93 @@
 //! The specification of the selective scan.
 
-use super::{FixedParams, FloatParams, Scratch, Token};
-use crate::arith::{Arithmetic, Fixed, FixedInput, Float};
+use super::{FixedParams, FloatParams, Kernel, Tokens};
+use crate::arith::{Fixed, FixedInput, Float};
 use crate::config::Decay;
 use crate::num::fixed::{decay, mulhi, saturate_i16, saturate_i32};
 use crate::num::float::Real;
 
-/// Advances the scan by one pixel in floating point.
+/// Advances the scan in floating point; arguments as [`super::Run`].
 ///
-/// * `state` - `[N, E]`, zeros at the start. * `out` - `[E]`.
-///
-/// For each channel: `drive = dt u`; `y = D u`; then for each state in ascending order
+/// For each channel of each pixel: `drive = dt u`; `y = D u`; then for each state in ascending order
 /// `h = fma(a, h, drive B)`, `y = fma(h, C, y)`, with `a = exponential(dt A)`, or tied
-/// `a_0 = exponential(dt A)`, `a_n = a_(n-1) a_0`. Scratch: [`Scratch`]. Error against f64: grows with
+/// `a_0 = exponential(dt A)`, `a_n = a_(n-1) a_0`. Scratch: none. Error against f64: grows with
 /// the memory of the state, 2^-20 relative on the shipped models' states. Source: Mamba (arXiv
 /// 2312.00752) algorithm 2.
-#[inline(always)]
-pub(crate) fn float<R: Real>(
+fn float<R: Real>(
     params: &FloatParams<'_>,
-    token: &Token<'_, Float<R>>,
+    tokens: &Tokens<'_, Float<R>>,
     state: &mut [R],
-    scratch: &mut Scratch<'_, Float<R>>,
+    _scratch: &mut [u64],
     out: &mut [R],
 ) {
-    let inner = out.len();
-    for (e, out) in out.iter_mut().enumerate() {
-        scratch.drive[e] = token.dt[e] * token.u[e];
-        *out = R::of(params.skip[e]) * token.u[e];
-    }
-    for (n, state) in state.chunks_exact_mut(inner).enumerate() {
-        let a = &mut scratch.decay[..inner];
-        if n == 0 || params.decay == Decay::Full {
-            for ((a, &dt), &rate) in a.iter_mut().zip(token.dt).zip(&params.rate[n * inner..]) {
-                *a = (dt * R::of(rate)).exponential();
+    let inner = params.skip.len();
+    for (i, out) in out.chunks_exact_mut(inner).enumerate() {
+        let (b, c) = (tokens.b.row(i), tokens.c.row(i));
+        for (e, out) in out.iter_mut().enumerate() {
+            let (u, dt) = (tokens.u[i * inner + e], tokens.dt[i * inner + e]);
+            let drive = dt * u;
+            let mut y = R::of(params.skip[e]) * u;
+            let base = (dt * R::of(params.rate[e])).exponential();
+            let mut a = base;
+            for (n, (&b, &c)) in b.iter().zip(c).enumerate() {
+                if n > 0 {
+                    a = match params.decay {
+                        Decay::Full => (dt * R::of(params.rate[n * inner + e])).exponential(),
+                        Decay::Tied => a * base,
+                    };
+                }
+                let h = &mut state[n * inner + e];
+                *h = a.fma(*h, drive * b);
+                y = h.fma(c, y);
             }
-            if n == 0 {
-                scratch.base[..inner].copy_from_slice(a);
-            }
-        } else {
-            for (a, &base) in a.iter_mut().zip(&*scratch.base) {
-                *a = *a * base;
-            }
-        }
-        let (b, c) = (token.b[n], token.c[n]);
-        for (((h, &a), &drive), y) in state
-            .iter_mut()
-            .zip(&*a)
-            .zip(&*scratch.drive)
-            .zip(out.iter_mut())
-        {
-            *h = a.fma(*h, drive * b);
-            *y = h.fma(c, *y);
+            *out = y;
         }
     }
 }
 
-/// Advances the scan by one pixel in fixed point.
+/// Advances the scan in fixed point; arguments as [`super::Run`], states of 32 bits with a unit a
+/// channel.
 ///
-/// * `state` - `[N, E]`, zeros at the start, 32 bits with a unit a channel. * `out` - `[E]`.
-///
-/// For each channel: `drive = round(dt u / 2^(bits - 1))`; for each state in ascending order
-/// `h = sat32(round(h a / 2^31) + round(drive B / 2^state_shift))` and `sum += h C` in 64 bits, with
-/// `a = decay(dt, rate)` in Q0.31, tied `a_n = round(a_(n-1) a_0 / 2^31)`; then
+/// For each channel of each pixel: `drive = sat32(round(dt u / 2^(bits - 1)))`; for each state in
+/// ascending order `h = sat32(round(h a / 2^31) + round(drive B / 2^state_shift))` and `sum += h C` in
+/// 64 bits, with `a = decay(dt, rate)` in Q0.31, tied `a_n = round(a_(n-1) a_0 / 2^31)`; then
 /// `y = sat16((mulhi(sat32(round(sum / 2^15)), multiplier) + mulhi(u 2^(32 - bits), skip) + half) >>
-/// shift)`. All roundings half up. Scratch: [`Scratch`]. Error against f64: 2^-21 relative a decay
+/// shift)`. All roundings half up. Scratch: none. Error against f64: 2^-21 relative a decay
 /// step, one unit of the state a step, below one unit of the output. Source: as [`float`].
-#[inline(always)]
-pub(crate) fn fixed<I: FixedInput>(
+fn fixed<I: FixedInput>(
     params: &FixedParams<'_>,
-    token: &Token<'_, Fixed<I>>,
+    tokens: &Tokens<'_, Fixed<I>>,
     state: &mut [i32],
-    scratch: &mut Scratch<'_, Fixed<I>>,
+    _scratch: &mut [u64],
     out: &mut [i16],
-) where
-    Fixed<I>: Arithmetic<In = I, Act = i16, Wide = i32, ScanSum = i64>,
-{
-    let inner = out.len();
-    for e in 0..inner {
-        let product = i64::from(token.dt[e]) * i64::from(token.u[e].int());
-        scratch.drive[e] = saturate_i32(round_shift(product, I::BITS - 1));
-        scratch.sum[e] = 0;
-    }
-    for (n, state) in state.chunks_exact_mut(inner).enumerate() {
-        let a = &mut scratch.decay[..inner];
-        if n == 0 || params.decay == Decay::Full {
-            for ((a, &dt), &rate) in a.iter_mut().zip(token.dt).zip(&params.rate[n * inner..]) {
-                *a = decay(dt, rate) as i32;
+) {
+    let inner = params.skip.len();
+    for (i, out) in out.chunks_exact_mut(inner).enumerate() {
+        let (b, c) = (tokens.b.row(i), tokens.c.row(i));
+        for (e, out) in out.iter_mut().enumerate() {
+            let (u, dt) = (tokens.u[i * inner + e].int(), tokens.dt[i * inner + e]);
+            let drive = saturate_i32(round_shift(i64::from(dt) * i64::from(u), I::BITS - 1));
+            let base = decay(dt, params.rate[e]);
+            let (mut a, mut sum) = (base, 0);
+            for (n, (&b, &c)) in b.iter().zip(c).enumerate() {
+                if n > 0 {
+                    a = match params.decay {
+                        Decay::Full => decay(dt, params.rate[n * inner + e]),
+                        Decay::Tied => ((u64::from(a) * u64::from(base) + (1 << 30)) >> 31) as u32,
+                    };
+                }
+                let h = &mut state[n * inner + e];
+                let kept = round_shift(i64::from(*h) * i64::from(a), 31);
+                let driven = i64::from(drive) * i64::from(b);
+                let state_shift = u32::from(params.state_shift[e]);
+                *h = saturate_i32(kept + round_shift(driven, state_shift));
+                sum += i64::from(*h) * i64::from(c);
             }
-            if n == 0 {
-                scratch.base[..inner].copy_from_slice(a);
-            }
-        } else {
-            for (a, &base) in a.iter_mut().zip(&*scratch.base) {
-                let product = u64::from(*a as u32) * u64::from(base as u32);
-                *a = ((product + (1 << 30)) >> 31) as i32;
-            }
+            let shift = params.shift[e];
+            let sum = saturate_i32(round_shift(sum, 15));
+            let y = mulhi(sum, params.multiplier[e]) + mulhi(u << (32 - I::BITS), params.skip[e]);
+            *out = saturate_i16((y + (1 << (shift - 1))) >> shift);
         }
-        let (b, c) = (i64::from(token.b[n]), i64::from(token.c[n]));
-        for (e, h) in state.iter_mut().enumerate() {
-            let kept = round_shift(i64::from(*h) * i64::from(a[e] as u32), 31);
-            let driven = i64::from(scratch.drive[e]) * b;
-            *h = saturate_i32(kept + round_shift(driven, u32::from(params.state_shift[e])));
-            scratch.sum[e] += i64::from(*h) * c;
-        }
-    }
-    for (e, out) in out.iter_mut().enumerate() {
-        let sum = saturate_i32(round_shift(scratch.sum[e], 15));
-        let u = token.u[e].int() << (32 - I::BITS);
-        let y = mulhi(sum, params.multiplier[e]) + mulhi(u, params.skip[e]);
-        *out = saturate_i16((y + (1 << (params.shift[e] - 1))) >> params.shift[e]);
     }
 }
 
@@ -116,4 +95,20 @@ pub(crate) fn fixed<I: FixedInput>(
 #[inline(always)]
 fn round_shift(x: i64, bits: u32) -> i64 {
     (x + (1 << (bits - 1))) >> bits
+}
+
+/// Returns the entry point in floating point.
+pub(crate) const fn float_kernel<R: Real>() -> Kernel<Float<R>> {
+    Kernel {
+        scratch_words: |_| 0,
+        run: float::<R>,
+    }
+}
+
+/// Returns the entry point in fixed point.
+pub(crate) const fn fixed_kernel<I: FixedInput>() -> Kernel<Fixed<I>> {
+    Kernel {
+        scratch_words: |_| 0,
+        run: fixed::<I>,
+    }
 }

@@ -4,6 +4,16 @@ mod reference;
 
 pub(crate) use reference::{fixed, float};
 
+use crate::arith::{Arithmetic, Fixed, Float};
+use crate::variant::Variant;
+
+/// Adds `b` to `a`, of one length. Numbers: `reference.rs`.
+pub type Run<A> = fn(
+    params: &<A as Arithmetic>::Sum,
+    a: &mut [<A as Arithmetic>::Act],
+    b: &[<A as Arithmetic>::Act],
+);
+
 /// Parameters in fixed point: each tensor's unit over the sum's, times `2^(16 + shift)`.
 #[derive(Clone, Copy, Debug)]
 pub struct FixedParams {
@@ -14,3 +24,18 @@ pub struct FixedParams {
     /// `[1, 30]`.
     pub shift: u8,
 }
+
+/// Variants in single precision.
+pub const F32: &[Variant<Run<Float<f32>>>] = &[Variant {
+    name: "ref",
+    get: || Some(float::<f32>),
+}];
+
+/// Variants for 16-bit inputs.
+pub const W8A16: &[Variant<Run<Fixed<i16>>>] = &[Variant {
+    name: "ref",
+    get: || Some(fixed),
+}];
+
+/// Variants for 8-bit inputs: those for 16 bits, as no sum depends on the inputs' bits.
+pub const W8A8: &[Variant<Run<Fixed<i8>>>] = W8A16;

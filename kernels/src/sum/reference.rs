@@ -5,8 +5,7 @@ use crate::num::fixed::{mulhi, saturate_i16};
 use crate::num::float::Real;
 
 /// Adds `b` to `a`, any shape. Scratch: 0 bytes. Error: half a unit in the last place.
-#[inline(always)]
-pub(crate) fn float<R: Real>(a: &mut [R], b: &[R]) {
+pub(crate) fn float<R: Real>((): &(), a: &mut [R], b: &[R]) {
     for (a, &b) in a.iter_mut().zip(b) {
         *a = *a + b;
     }
@@ -16,7 +15,6 @@ pub(crate) fn float<R: Real>(a: &mut [R], b: &[R]) {
 /// `(mulhi(a 2^16, ma) + mulhi(b 2^16, mb) + half) >> shift`, clamped to 16 bits.
 ///
 /// Scratch: 0 bytes. Error against f64: below 1/2 + 2^(1 - shift) units.
-#[inline(always)]
 pub(crate) fn fixed(params: &FixedParams, a: &mut [i16], b: &[i16]) {
     let round = 1 << (params.shift - 1);
     for (a, &b) in a.iter_mut().zip(b) {

@@ -1,0 +1,202 @@
+//! Numbers and parameters of each precision in their allowed ranges.
+
+use mambalite_kernels::arith::{Arithmetic, Fixed, FixedInput, FixedScale, Float};
+use mambalite_kernels::{Decay, conv1d, gate, norm, scan, sum};
+
+use crate::memory::Memory;
+use crate::sequence::Sequence;
+
+/// Numbers and parameters of a precision in their allowed ranges.
+pub(crate) trait Inputs: Arithmetic {
+    fn act(s: &mut Sequence) -> Self::Act;
+    fn input(s: &mut Sequence) -> Self::In;
+    /// A step size.
+    fn step(s: &mut Sequence) -> Self::Wide;
+    /// A result of the step-size projection.
+    fn wide(s: &mut Sequence) -> Self::Acc;
+    fn weight(s: &mut Sequence) -> Self::Weight;
+    fn offset(s: &mut Sequence) -> Self::Bias;
+    fn scale<'a>(multiplier: &'a [i32], shift: &'a [u8]) -> Self::Scale<'a>;
+    fn norm<'m>(s: &mut Sequence, m: &mut Memory<'m>, width: usize) -> Option<Self::Norm<'m>>;
+    fn conv1d<'m>(s: &mut Sequence, m: &mut Memory<'m>, inner: usize) -> Option<Self::Conv1d<'m>>;
+    /// `shape` - inner channels and states.
+    fn scan<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        shape: (usize, usize),
+        decay: Decay,
+    ) -> Option<Self::Scan<'m>>;
+    fn gate(s: &mut Sequence) -> Self::Gate;
+    fn sum(s: &mut Sequence) -> Self::Sum;
+}
+
+impl Inputs for Float<f32> {
+    fn act(s: &mut Sequence) -> f32 {
+        s.float(2.0)
+    }
+
+    fn input(s: &mut Sequence) -> f32 {
+        s.float(2.0)
+    }
+
+    fn step(s: &mut Sequence) -> f32 {
+        s.float(0.5) + 0.5
+    }
+
+    fn wide(s: &mut Sequence) -> f32 {
+        s.float(20.0)
+    }
+
+    fn weight(s: &mut Sequence) -> f32 {
+        s.float(0.5)
+    }
+
+    fn offset(s: &mut Sequence) -> f32 {
+        s.float(0.2)
+    }
+
+    fn scale<'a>(_: &'a [i32], _: &'a [u8]) {}
+
+    fn norm<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        width: usize,
+    ) -> Option<norm::FloatParams<'m>> {
+        Some(norm::FloatParams {
+            gamma: m.array(width, || s.float(2.0))?,
+            beta: m.array(width, || s.float(1.0))?,
+        })
+    }
+
+    fn conv1d<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        inner: usize,
+    ) -> Option<conv1d::FloatParams<'m>> {
+        Some(conv1d::FloatParams {
+            taps: m.array(4 * inner, || Self::weight(s))?,
+            bias: m.array(inner, || Self::offset(s))?,
+        })
+    }
+
+    fn scan<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        (inner, states): (usize, usize),
+        decay: Decay,
+    ) -> Option<scan::FloatParams<'m>> {
+        Some(scan::FloatParams {
+            rate: m.array(states * inner, || s.float(2.0) - 2.0)?,
+            skip: m.array(inner, || s.float(1.0))?,
+            decay,
+        })
+    }
+
+    fn gate(_: &mut Sequence) {}
+
+    fn sum(_: &mut Sequence) {}
+}
+
+pub(crate) fn multiplier(s: &mut Sequence) -> i32 {
+    s.integer(1 << 30, i32::MAX)
+}
+
+fn term(s: &mut Sequence) -> i32 {
+    s.integer(-(1 << 30), 1 << 30)
+}
+
+/// A shift that leaves results of some size more often than the ends of the range do.
+fn shift(s: &mut Sequence) -> u8 {
+    s.integer(1, 12) as u8
+}
+
+impl<I: FixedInput> Inputs for Fixed<I> {
+    fn act(s: &mut Sequence) -> i16 {
+        s.integer(-32767, 32767) as i16
+    }
+
+    fn input(s: &mut Sequence) -> I {
+        I::saturate(s.integer(-32767, 32767) >> (16 - I::BITS))
+    }
+
+    fn step(s: &mut Sequence) -> i32 {
+        s.integer(0, 64 << 24) >> s.integer(0, 12)
+    }
+
+    fn wide(s: &mut Sequence) -> i32 {
+        s.integer(-80_000, 270_000)
+    }
+
+    fn weight(s: &mut Sequence) -> i8 {
+        s.integer(-127, 127) as i8
+    }
+
+    fn offset(s: &mut Sequence) -> i32 {
+        s.integer(-(1 << 24), 1 << 24)
+    }
+
+    fn scale<'a>(multiplier: &'a [i32], shift: &'a [u8]) -> FixedScale<'a> {
+        FixedScale { multiplier, shift }
+    }
+
+    fn norm<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        width: usize,
+    ) -> Option<norm::FixedParams<'m>> {
+        Some(norm::FixedParams {
+            gain: m.array(width, || term(s))?,
+            offset: m.array(width, || term(s))?,
+            shift: s.integer(10, 30) as u8,
+            epsilon: u64::from(s.bits()).max(1) << s.integer(0, 30),
+        })
+    }
+
+    fn conv1d<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        inner: usize,
+    ) -> Option<conv1d::FixedParams<'m>> {
+        Some(conv1d::FixedParams {
+            taps: m.array(4 * inner, || Self::weight(s))?,
+            bias: m.array(inner, || Self::offset(s))?,
+            multiplier: m.array(inner, || multiplier(s))?,
+            shift: m.array(inner, || shift(s))?,
+            fraction: s.integer(0, 15) as u8,
+            out_multiplier: multiplier(s),
+            out_shift: shift(s),
+        })
+    }
+
+    fn scan<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        (inner, states): (usize, usize),
+        decay: Decay,
+    ) -> Option<scan::FixedParams<'m>> {
+        Some(scan::FixedParams {
+            rate: m.array(states * inner, || s.bits() >> s.integer(0, 20))?,
+            state_shift: m.array(inner, || s.integer(1, 40) as u8)?,
+            multiplier: m.array(inner, || term(s))?,
+            skip: m.array(inner, || term(s))?,
+            shift: m.array(inner, || s.integer(8, 30) as u8)?,
+            decay,
+        })
+    }
+
+    fn gate(s: &mut Sequence) -> gate::FixedParams {
+        gate::FixedParams {
+            multiplier: multiplier(s),
+            shift: shift(s),
+            fraction: s.integer(0, 15) as u8,
+        }
+    }
+
+    fn sum(s: &mut Sequence) -> sum::FixedParams {
+        sum::FixedParams {
+            a: term(s),
+            b: term(s),
+            shift: s.integer(8, 30) as u8,
+        }
+    }
+}

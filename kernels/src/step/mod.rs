@@ -1,0 +1,28 @@
+//! Step sizes of the selective scan: softplus of the step-size projection.
+
+mod reference;
+
+pub(crate) use reference::run as reference;
+
+use crate::arith::{Arithmetic, Fixed, Float};
+use crate::variant::Variant;
+
+/// Takes results of the step-size projection to step sizes.
+///
+/// * `x`, `out` - of one length. Numbers: `reference.rs`.
+pub type Run<A> = fn(x: &[<A as Arithmetic>::Acc], out: &mut [<A as Arithmetic>::Wide]);
+
+/// Variants in single precision.
+pub const F32: &[Variant<Run<Float<f32>>>] = &[Variant {
+    name: "ref",
+    get: || Some(reference::<Float<f32>>),
+}];
+
+/// Variants for 16-bit inputs.
+pub const W8A16: &[Variant<Run<Fixed<i16>>>] = &[Variant {
+    name: "ref",
+    get: || Some(reference::<Fixed<i16>>),
+}];
+
+/// Variants for 8-bit inputs: those for 16 bits, as no step size depends on the inputs' bits.
+pub const W8A8: &[Variant<Run<Fixed<i8>>>] = W8A16;
