@@ -1,5 +1,15 @@
 //! Causal depthwise convolution of four taps over the raster sequence, then SiLU.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "arm")]
+mod dsp;
+#[cfg(target_arch = "arm")]
+mod mve;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod reference;
 
 pub(crate) use reference::{fixed, float};
@@ -48,19 +58,90 @@ pub struct FixedParams<'a> {
 }
 
 /// Variants in single precision.
-pub const F32: &[Variant<Run<Float<f32>>>] = &[Variant {
-    name: "ref",
-    get: || Some(float::<f32>),
-}];
+pub const F32: &[Variant<Run<Float<f32>>>] = &[
+    Variant {
+        name: "ref",
+        get: || Some(float::<f32>),
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx2",
+        get: avx2::f32,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx512",
+        get: avx512::f32,
+    },
+    #[cfg(target_arch = "aarch64")]
+    Variant {
+        name: "neon",
+        get: neon::f32,
+    },
+];
 
 /// Variants for 16-bit outputs.
-pub const W8A16: &[Variant<Run<Fixed<i16>>>] = &[Variant {
-    name: "ref",
-    get: || Some(fixed::<i16>),
-}];
+pub const W8A16: &[Variant<Run<Fixed<i16>>>] = &[
+    Variant {
+        name: "ref",
+        get: || Some(fixed::<i16>),
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx2",
+        get: avx2::w8a16,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx512",
+        get: avx512::w8a16,
+    },
+    #[cfg(target_arch = "aarch64")]
+    Variant {
+        name: "neon",
+        get: neon::w8a16,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "dsp",
+        get: dsp::w8a16,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "mve",
+        get: mve::w8a16,
+    },
+];
 
 /// Variants for 8-bit outputs.
-pub const W8A8: &[Variant<Run<Fixed<i8>>>] = &[Variant {
-    name: "ref",
-    get: || Some(fixed::<i8>),
-}];
+pub const W8A8: &[Variant<Run<Fixed<i8>>>] = &[
+    Variant {
+        name: "ref",
+        get: || Some(fixed::<i8>),
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx2",
+        get: avx2::w8a8,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx512",
+        get: avx512::w8a8,
+    },
+    #[cfg(target_arch = "aarch64")]
+    Variant {
+        name: "neon",
+        get: neon::w8a8,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "dsp",
+        get: dsp::w8a8,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "mve",
+        get: mve::w8a8,
+    },
+];

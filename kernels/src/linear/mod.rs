@@ -1,6 +1,16 @@
 //! Matrix product of a run of pixels, `out[o] = bias[o] + sum_k w[o, k] x[k]`, dense or low-rank.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "arm")]
+mod dsp;
 mod forms;
+#[cfg(target_arch = "arm")]
+mod mve;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod reference;
 mod taps;
 
@@ -105,19 +115,90 @@ pub const fn microcontroller_scratch_words(inputs: usize) -> usize {
 }
 
 /// Variants in single precision.
-pub const F32: &[Variant<Kernel<crate::arith::Float<f32>>>] = &[Variant {
-    name: "ref",
-    get: || Some(reference()),
-}];
+pub const F32: &[Variant<Kernel<crate::arith::Float<f32>>>] = &[
+    Variant {
+        name: "ref",
+        get: || Some(reference()),
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx2",
+        get: avx2::f32,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx512",
+        get: avx512::f32,
+    },
+    #[cfg(target_arch = "aarch64")]
+    Variant {
+        name: "neon",
+        get: neon::f32,
+    },
+];
 
 /// Variants for 16-bit inputs.
-pub const W8A16: &[Variant<Kernel<crate::arith::Fixed<i16>>>] = &[Variant {
-    name: "ref",
-    get: || Some(reference()),
-}];
+pub const W8A16: &[Variant<Kernel<crate::arith::Fixed<i16>>>] = &[
+    Variant {
+        name: "ref",
+        get: || Some(reference()),
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx2",
+        get: avx2::w8a16,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx512",
+        get: avx512::w8a16,
+    },
+    #[cfg(target_arch = "aarch64")]
+    Variant {
+        name: "neon",
+        get: neon::w8a16,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "dsp",
+        get: dsp::w8a16,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "mve",
+        get: mve::w8a16,
+    },
+];
 
 /// Variants for 8-bit inputs.
-pub const W8A8: &[Variant<Kernel<crate::arith::Fixed<i8>>>] = &[Variant {
-    name: "ref",
-    get: || Some(reference()),
-}];
+pub const W8A8: &[Variant<Kernel<crate::arith::Fixed<i8>>>] = &[
+    Variant {
+        name: "ref",
+        get: || Some(reference()),
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx2",
+        get: avx2::w8a8,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx512",
+        get: avx512::w8a8,
+    },
+    #[cfg(target_arch = "aarch64")]
+    Variant {
+        name: "neon",
+        get: neon::w8a8,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "dsp",
+        get: dsp::w8a8,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "mve",
+        get: mve::w8a8,
+    },
+];

@@ -1,5 +1,15 @@
 //! Layer norm of each pixel: `y = gamma (x - mean) / sqrt(variance + 1e-5) + beta` over channels.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "arm")]
+mod dsp;
+#[cfg(target_arch = "arm")]
+mod mve;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod reference;
 
 pub(crate) use reference::{fixed_kernel, float_kernel};
@@ -59,19 +69,90 @@ impl<A: Arithmetic> Clone for Kernel<A> {
 impl<A: Arithmetic> Copy for Kernel<A> {}
 
 /// Variants in single precision.
-pub const F32: &[Variant<Kernel<Float<f32>>>] = &[Variant {
-    name: "ref",
-    get: || Some(reference::float_kernel()),
-}];
+pub const F32: &[Variant<Kernel<Float<f32>>>] = &[
+    Variant {
+        name: "ref",
+        get: || Some(reference::float_kernel()),
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx2",
+        get: avx2::f32,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx512",
+        get: avx512::f32,
+    },
+    #[cfg(target_arch = "aarch64")]
+    Variant {
+        name: "neon",
+        get: neon::f32,
+    },
+];
 
 /// Variants for 16-bit inputs.
-pub const W8A16: &[Variant<Kernel<Fixed<i16>>>] = &[Variant {
-    name: "ref",
-    get: || Some(reference::fixed_kernel()),
-}];
+pub const W8A16: &[Variant<Kernel<Fixed<i16>>>] = &[
+    Variant {
+        name: "ref",
+        get: || Some(reference::fixed_kernel()),
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx2",
+        get: avx2::w8a16,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx512",
+        get: avx512::w8a16,
+    },
+    #[cfg(target_arch = "aarch64")]
+    Variant {
+        name: "neon",
+        get: neon::w8a16,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "dsp",
+        get: dsp::w8a16,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "mve",
+        get: mve::w8a16,
+    },
+];
 
 /// Variants for 8-bit inputs.
-pub const W8A8: &[Variant<Kernel<Fixed<i8>>>] = &[Variant {
-    name: "ref",
-    get: || Some(reference::fixed_kernel()),
-}];
+pub const W8A8: &[Variant<Kernel<Fixed<i8>>>] = &[
+    Variant {
+        name: "ref",
+        get: || Some(reference::fixed_kernel()),
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx2",
+        get: avx2::w8a8,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Variant {
+        name: "avx512",
+        get: avx512::w8a8,
+    },
+    #[cfg(target_arch = "aarch64")]
+    Variant {
+        name: "neon",
+        get: neon::w8a8,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "dsp",
+        get: dsp::w8a8,
+    },
+    #[cfg(target_arch = "arm")]
+    Variant {
+        name: "mve",
+        get: mve::w8a8,
+    },
+];

@@ -1,0 +1,19 @@
+//! linear with avx2.
+
+use super::Kernel;
+use crate::arith::{Fixed, Float};
+
+/// Returns the entry points where this machine has the instructions.
+pub(crate) fn f32() -> Option<Kernel<Float<f32>>> {
+    None
+}
+
+/// Returns the entry points where this machine has the instructions.
+pub(crate) fn w8a16() -> Option<Kernel<Fixed<i16>>> {
+    None
+}
+
+/// Returns the entry points where this machine has the instructions.
+pub(crate) fn w8a8() -> Option<Kernel<Fixed<i8>>> {
+    None
+}

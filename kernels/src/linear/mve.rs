@@ -1,0 +1,14 @@
+//! linear with mve.
+
+use super::Kernel;
+use crate::arith::Fixed;
+
+/// Returns the entry points where this machine has the instructions.
+pub(crate) fn w8a16() -> Option<Kernel<Fixed<i16>>> {
+    None
+}
+
+/// Returns the entry points where this machine has the instructions.
+pub(crate) fn w8a8() -> Option<Kernel<Fixed<i8>>> {
+    None
+}

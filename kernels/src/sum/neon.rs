@@ -1,0 +1,14 @@
+//! sum with neon.
+
+use super::Run;
+use crate::arith::{Fixed, Float};
+
+/// Returns the entry points where this machine has the instructions.
+pub(crate) fn f32() -> Option<Run<Float<f32>>> {
+    None
+}
+
+/// Returns the entry points where this machine has the instructions.
+pub(crate) fn w8a16() -> Option<Run<Fixed<i16>>> {
+    None
+}
