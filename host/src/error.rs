@@ -357,6 +357,15 @@ pub enum Error {
         /// Channels of the network.
         expected: usize,
     },
+    /// The machine gives no more threads.
+    #[error("start {threads} threads")]
+    Threads {
+        /// How many were wanted.
+        threads: usize,
+        /// What the system says.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A network cannot be quantised.
     #[error("quantise: {cause}")]
     Quantize {

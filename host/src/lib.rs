@@ -10,6 +10,7 @@ pub mod error;
 pub mod import;
 pub mod metrics;
 pub mod model_file;
+pub mod parallel;
 pub mod picture;
 pub mod plane;
 pub mod quantize;

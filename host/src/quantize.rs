@@ -6,7 +6,7 @@
 
 use mambalite_kernels::arith::{Fixed, FixedInput};
 use mambalite_kernels::config::Projection::{DtProj, InProj, OutProj, XProj};
-use mambalite_kernels::config::{Weight, WeightName};
+use mambalite_kernels::config::{CONV1D_TAPS, Weight, WeightName};
 use mambalite_kernels::model::{Param, Scope};
 use mambalite_kernels::norm::EPSILON;
 use mambalite_kernels::tap::MixerPart;
@@ -326,30 +326,51 @@ impl Quantizer<'_> {
     }
 
     /// Quantises a matrix with a scale an output; `units` has one entry an output.
+    ///
+    /// Fixed point has the weights of an output beside one another.
     fn matrix(&mut self, param: Param, input: f64, units: &[f64]) -> Result<(), QuantizeError> {
+        let rows = self.rows(param, input, units)?;
+        self.out.insert(param.part("weight"), &rows.concat());
+        Ok(())
+    }
+
+    /// Quantises the taps of a causal convolution, which lie `[tap, channel]`.
+    fn taps(&mut self, param: Param, input: f64, units: &[f64]) -> Result<(), QuantizeError> {
+        let rows = self.rows(param, input, units)?;
+        let tap = |tap: usize| rows.iter().filter_map(move |row| row.get(tap)).copied();
+        let taps: Vec<i8> = (0..CONV1D_TAPS).flat_map(tap).collect();
+        self.out.insert(param.part("weight"), &taps);
+        Ok(())
+    }
+
+    /// Quantises the rows of a matrix, one an output, and puts out all that goes with them.
+    fn rows(
+        &mut self,
+        param: Param,
+        input: f64,
+        units: &[f64],
+    ) -> Result<Vec<Vec<i8>>, QuantizeError> {
         let (weights, bias) = (
             self.floats(param.part("weight")),
             self.floats(param.part("bias")),
         );
         let n = units.len();
-        let mut quantised = Vec::with_capacity(weights.len());
+        let mut rows = Vec::with_capacity(n);
         let (mut biases, mut multipliers, mut shifts) = (vec![], vec![], vec![]);
         for (o, &unit) in units.iter().enumerate() {
             let column: Vec<f64> = weights[o..].iter().step_by(n).copied().collect();
             let bias = bias.get(o).copied();
             let scale = channel_scale(&column, bias.unwrap_or(0.0), input);
-            // Fixed point has the weights of an output beside one another.
-            quantised.extend(column.iter().map(|w| (w / scale).round() as i8));
+            rows.push(column.iter().map(|w| (w / scale).round() as i8).collect());
             biases.extend(bias.map(|b| (b / (scale * input)).round() as i32));
             let (multiplier, shift) = requantisation(param, scale * input / unit)?;
             multipliers.push(multiplier);
             shifts.push(shift);
         }
-        self.out.insert(param.part("weight"), &quantised);
         self.out.insert(param.part("bias"), &biases);
         self.out.insert(param.part("multiplier"), &multipliers);
         self.out.insert(param.part("shift"), &shifts);
-        Ok(())
+        Ok(rows)
     }
 
     /// Quantises the identity rows of a low-rank matrix.
@@ -410,7 +431,7 @@ impl Quantizer<'_> {
         output: f64,
     ) -> Result<(), QuantizeError> {
         let inner = self.config.inner;
-        self.matrix(param, input, &vec![unit_of(silu); inner])?;
+        self.taps(param, input, &vec![unit_of(silu); inner])?;
         self.out.insert(param.part("fraction"), &[silu]);
         let ratio = unit_of(silu) / 32768.0 / output;
         let (multiplier, shift) = requantisation(param, ratio)?;

@@ -1,6 +1,6 @@
 //! Pictures through the network on this machine.
 
-use mambalite_kernels::{Config, ExecError, Model, NoTap, Plan, Tap, TileGrid, Upscaler};
+use mambalite_kernels::{Config, ExecError, Model, NoTap, Plan, Tap, Tile, TileGrid, Upscaler};
 
 use crate::picture::{Color, Picture};
 use crate::{Error, Result};
@@ -48,14 +48,9 @@ pub fn upscale_with(
     tap: &mut impl Tap,
     progress: &mut impl FnMut(usize),
 ) -> Result<Picture> {
-    let config = model.config();
-    if picture.channels() != config.channels {
-        return Err(Error::Channels {
-            found: picture.channels(),
-            expected: config.channels,
-        });
-    }
-    let (width, height, channels) = (picture.width(), picture.height(), config.channels);
+    check_channels(model, picture)?;
+    let (width, height, channels) = (picture.width(), picture.height(), picture.channels());
+    let scale = model.config().scale;
     let (tile, halo) = match executor {
         Executor::Stream => (width.max(height), 0),
         Executor::Patch { tile, halo } => (tile, halo),
@@ -63,21 +58,49 @@ pub fn upscale_with(
     let grid = TileGrid::new(width, height, tile, halo);
     let plan = Plan::new(model, grid.padded_width_max());
     let mut arena = vec![0; plan.arena_bytes / size_of::<u64>()];
-    let stride = width * config.scale * channels;
-    let mut out = vec![0; stride * height * config.scale];
+    let stride = width * scale * channels;
+    let mut out = vec![0; stride * height * scale];
     for tile in grid {
-        let padded = tile.padded;
-        let mut run = Upscaler::new(model, padded.width, padded.height, &mut arena)?;
-        for y in padded.y..padded.y + padded.height {
-            let row =
-                &picture.data()[(y * width + padded.x) * channels..][..padded.width * channels];
-            run.push_row(row, tap, &mut |y, row: &[u8]| {
-                tile.stitch(y, row, config.scale, channels, &mut out, stride);
-            })?;
-            progress(1);
-        }
+        run_tile(model, picture, &tile, &mut arena, tap, &mut |y, row| {
+            // The last of the rows that an LR row becomes.
+            if (y + 1).is_multiple_of(scale) {
+                progress(1);
+            }
+            tile.stitch(y, row, scale, channels, &mut out, stride);
+        })?;
     }
-    Picture::new(width * config.scale, height * config.scale, channels, out)
+    Picture::new(width * scale, height * scale, channels, out)
+}
+
+/// Checks that a picture has the network's channels.
+pub(crate) fn check_channels(model: &Model<'_>, picture: &Picture) -> Result<()> {
+    let (found, expected) = (picture.channels(), model.config().channels);
+    match found == expected {
+        true => Ok(()),
+        false => Err(Error::Channels { found, expected }),
+    }
+}
+
+/// Runs one tile as a picture of its own.
+///
+/// * `arena` - as long as the plan for the tile's width says. * `sink` - gets each magnified row of
+///   the padded tile.
+pub(crate) fn run_tile(
+    model: &Model<'_>,
+    picture: &Picture,
+    tile: &Tile,
+    arena: &mut [u64],
+    tap: &mut impl Tap,
+    sink: &mut impl FnMut(usize, &[u8]),
+) -> core::result::Result<(), ExecError> {
+    let (padded, channels) = (tile.padded, picture.channels());
+    let mut run = Upscaler::new(model, padded.width, padded.height, arena)?;
+    for y in padded.y..padded.y + padded.height {
+        let from = (y * picture.width() + padded.x) * channels;
+        let row = &picture.data()[from..][..padded.width * channels];
+        run.push_row(row, tap, sink)?;
+    }
+    Ok(())
 }
 
 impl From<ExecError> for Error {

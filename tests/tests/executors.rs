@@ -3,6 +3,7 @@
 
 use mambalite::import::import;
 use mambalite::model_file::ModelFile;
+use mambalite::parallel;
 use mambalite::picture::Picture;
 use mambalite::quantize::quantize;
 use mambalite::upscale::{Executor, upscale, upscale_with};
@@ -122,6 +123,28 @@ fn stream(model: &Model<'_>, picture: &Picture, arena: &mut [u64]) -> (Vec<u8>, 
         Err(ExecError::Finished)
     );
     (out, digests.as_slice().to_vec())
+}
+
+/// More threads than parts too; pictures of one row, of fewer rows than stages, and of more.
+#[test]
+fn threads_change_no_bit() {
+    for precision in Precision::ALL {
+        for (name, file) in networks(precision) {
+            let model = file.model();
+            let channels = model.config().channels;
+            for (size, seed) in [((7, 1), 1), ((13, 4), 2), ((1, 9), 3), ((18, 17), 4)] {
+                let picture = picture(size.0, size.1, channels, seed);
+                for executor in [Executor::Stream, Executor::Patch { tile: 5, halo: 2 }] {
+                    let alone = upscale(&model, &picture, executor).unwrap();
+                    for threads in [2, 3, 8] {
+                        let many = parallel::upscale(&model, &picture, executor, threads, &|_| ());
+                        let many = many.unwrap();
+                        assert!(many == alone, "{name}, {size:?}, {executor:?}, {threads}");
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `mambalite upscale`: pictures through a network.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -8,9 +9,9 @@ use clap::Args;
 use indicatif::ProgressBar;
 use mambalite::model_file::ModelFile;
 use mambalite::picture::{self, Color, Picture};
-use mambalite::upscale::{Executor, upscale_with};
-use mambalite::{Error, Result};
-use mambalite_kernels::{NoTap, TileGrid};
+use mambalite::upscale::Executor;
+use mambalite::{Error, Result, parallel};
+use mambalite_kernels::TileGrid;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -45,6 +46,9 @@ pub(crate) struct Cmd {
     /// Picture to write (.png, .jpg, .webp or .bmp), or a folder.
     #[arg(long, short, value_name = "FILE|DIR")]
     output: PathBuf,
+    /// Threads, over pictures and within them; the result does not depend on it [default: all].
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
 }
 
 #[derive(Serialize)]
@@ -73,6 +77,8 @@ struct Run<'a> {
     file: &'a ModelFile,
     executor: Executor,
     bar: ProgressBar,
+    /// Threads of one picture.
+    threads: usize,
 }
 
 impl Cmd {
@@ -84,24 +90,26 @@ impl Cmd {
         let jobs = self.jobs(inputs, file.model().config().scale)?;
         // Pictures are read when their turn comes; the bar's length grows with them.
         let bar = progress::bar(output, 0, "LR rows");
+        let total = jobs.len();
+        let threads = self.threads.map_or_else(all_threads, NonZeroUsize::get);
+        let at_once = threads.min(total).max(1);
         let run = Run {
             file: &file,
             executor,
             bar,
+            threads: threads / at_once,
         };
-        let total = jobs.len();
-        let results: Vec<Result<()>> = jobs
-            .into_par_iter()
-            .map(|job| {
-                let result = run
-                    .picture(job)
-                    .and_then(|done| run.bar.suspend(|| output.print(&done, || done.text())));
-                if let (Err(error), true) = (&result, total > 1) {
-                    run.bar.suspend(|| eprintln!("error: {error}"));
-                }
-                result
-            })
-            .collect();
+        let results = jobs.into_par_iter().map(|job| {
+            let result = run
+                .picture(job)
+                .and_then(|done| run.bar.suspend(|| output.print(&done, || done.text())));
+            if let (Err(error), true) = (&result, total > 1) {
+                run.bar.suspend(|| eprintln!("error: {error}"));
+            }
+            result
+        });
+        let pool = parallel::pool(at_once)?;
+        let results: Vec<Result<()>> = pool.install(|| results.collect());
         run.bar.finish_and_clear();
         let mut errors: Vec<Error> = results.into_iter().filter_map(Result::err).collect();
         let failed = errors.len();
@@ -177,8 +185,8 @@ impl Run<'_> {
         let gray_on_rgb = stored.channels() == 1 && config.channels == 3;
         let low = if gray_on_rgb { stored.to_rgb() } else { stored };
         self.bar.inc_length(rows(&low, self.executor));
-        let mut step = |rows| self.bar.inc(rows as u64);
-        let mut high = upscale_with(&model, &low, self.executor, &mut NoTap, &mut step)?;
+        let step = |rows| self.bar.inc(rows as u64);
+        let mut high = parallel::upscale(&model, &low, self.executor, self.threads, &step)?;
         if gray_on_rgb {
             high = high.to_gray();
         }
@@ -208,6 +216,11 @@ impl Upscaled {
         } = self;
         format!("{} ({width}x{height}, {seconds:.2} s)", output.display())
     }
+}
+
+/// Returns the number of threads that the machine runs at once.
+fn all_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// Counts the rows that an executor runs, halos included.

@@ -5,9 +5,12 @@
 //! into tiles, each of which is one streamed picture.
 
 pub mod arena;
+mod buffers;
 mod packed;
+pub mod part;
 pub mod patch;
 pub mod plan;
+mod stages;
 pub mod stream;
 
 use core::fmt;

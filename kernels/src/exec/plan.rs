@@ -3,8 +3,8 @@
 use crate::arith::{Arithmetic, Fixed, Float};
 use crate::config::Precision;
 use crate::exec::arena::{Allocate, Measure};
+use crate::exec::buffers::Buffers;
 use crate::exec::packed::packed_words;
-use crate::exec::stream::Buffers;
 use crate::model::Model;
 use crate::network::Section;
 use crate::variant::Kernels;
