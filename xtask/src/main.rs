@@ -1,5 +1,6 @@
 //! Tasks of developers and of CI: `cargo xtask TASK`.
 
+mod bench;
 mod counts;
 mod demo;
 mod firmware;
@@ -9,6 +10,7 @@ mod repository;
 mod suite;
 mod tidy;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -45,6 +47,13 @@ enum Task {
         #[arg(long)]
         board: Option<String>,
     },
+    /// Counts instructions of the kernels on virtual boards, and times them here (--help for more).
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Arguments of the program in xtask/bench.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Checks what the compiler does not: length of files and functions, words, sizes, headings.
     Tidy,
 }
@@ -56,16 +65,21 @@ fn main() -> ExitCode {
         Task::Test => suite::run(suite::Strictness::Lenient),
         Task::Ci => suite::run(suite::Strictness::Strict),
         Task::Firmware { board } => firmware::run(board.as_deref()),
+        Task::Bench { arguments } => bench::run(&arguments),
         Task::Tidy => tidy::run(),
     };
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
     };
-    eprintln!("error: {error:#}");
     // As for the other programs: 1 a failure, 5 something is missing on this machine.
-    ExitCode::from(if error.is::<packages::Missing>() {
+    let code = if let Some(ended) = error.downcast_ref::<bench::Ended>() {
+        // It has said why.
+        return ExitCode::from(ended.code);
+    } else if error.is::<packages::Missing>() {
         5
     } else {
         1
-    })
+    };
+    eprintln!("error: {error:#}");
+    ExitCode::from(code)
 }

@@ -7,6 +7,7 @@
 
 #![no_std]
 
+pub mod bench;
 mod golden;
 mod inputs;
 mod memory;

@@ -10,6 +10,9 @@ use crate::inputs::{Inputs, multiplier};
 use crate::memory::{Buffer, Memory};
 use crate::sequence::{Sequence, Sink};
 
+/// Pixels that low-rank forms take at a time: calls have more.
+const BAND: usize = 3;
+
 /// Dimensions of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MatrixDims {
@@ -34,7 +37,7 @@ pub(crate) enum Shape {
 }
 
 /// Arrays of a weight, all of its forms.
-struct Arrays<'m, A: Inputs> {
+pub(crate) struct Arrays<'m, A: Inputs> {
     /// In the order of the sequence, `[inputs, outputs]`.
     weights: &'m [A::Weight],
     factor: &'m [A::Weight],
@@ -46,7 +49,12 @@ struct Arrays<'m, A: Inputs> {
 
 impl<'m, A: Inputs> Arrays<'m, A> {
     /// Makes a weight of `inputs` inputs (all taps).
-    fn new(dims: &MatrixDims, inputs: usize, s: &mut Sequence, m: &mut Memory<'m>) -> Option<Self> {
+    pub(crate) fn new(
+        dims: &MatrixDims,
+        inputs: usize,
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+    ) -> Option<Self> {
         let n = dims.outputs;
         Some(Self {
             weights: m.array(inputs * n, || A::weight(s))?,
@@ -98,7 +106,7 @@ impl<'m, A: Inputs> Arrays<'m, A> {
     }
 
     /// Makes the weight in a form, for inputs of type `X`.
-    fn weights<X: Operand<A::Acc>>(
+    pub(crate) fn weights<X: Operand<A::Acc>>(
         &self,
         kernel: &linear::Kernel<A>,
         (dims, inputs): (&MatrixDims, usize),
@@ -127,7 +135,7 @@ impl<'m, A: Inputs> Arrays<'m, A> {
 }
 
 /// Buffers of the products.
-struct ScratchBuffers<'m, A: Inputs> {
+pub(crate) struct ScratchBuffers<'m, A: Inputs> {
     middle: Buffer<'m, A::Act>,
     unordered: Buffer<'m, A::Acc>,
     kernel: Buffer<'m, u64>,
@@ -135,14 +143,13 @@ struct ScratchBuffers<'m, A: Inputs> {
 }
 
 impl<'m, A: Inputs> ScratchBuffers<'m, A> {
-    fn new(
+    /// `band` - pixels that low-rank forms take at a time.
+    pub(crate) fn new(
         kernel: &linear::Kernel<A>,
-        dims: &MatrixDims,
-        inputs: usize,
+        (dims, inputs): (&MatrixDims, usize),
+        band: usize,
         m: &mut Memory<'m>,
     ) -> Option<Self> {
-        // Low-rank forms go through a call in bands of three pixels.
-        let band = dims.pixels.min(3);
         Some(Self {
             middle: m.take(band * dims.rank)?,
             unordered: m.take(band * dims.outputs)?,
@@ -151,7 +158,7 @@ impl<'m, A: Inputs> ScratchBuffers<'m, A> {
         })
     }
 
-    fn scratch(&mut self) -> linear::Scratch<'_, A> {
+    pub(crate) fn scratch(&mut self) -> linear::Scratch<'_, A> {
         linear::Scratch {
             band: self.band,
             middle: self.middle.values(),
@@ -209,7 +216,8 @@ fn pixels<A: Inputs, X: Operand<A::Acc>, O: Value + Pod>(
     next: fn(&mut Sequence) -> X,
     (s, m, sink): (&mut Sequence, &mut Memory<'_>, &mut dyn Sink),
 ) -> Result<(), Fault> {
-    let mut scratch = ScratchBuffers::new(kernel, dims, dims.inputs, m).ok_or(Fault::Memory)?;
+    let mut scratch = ScratchBuffers::new(kernel, (dims, dims.inputs), BAND.min(dims.pixels), m)
+        .ok_or(Fault::Memory)?;
     // Pixels lie in a wider tensor where there are several.
     let stride = dims.inputs + dims.pixels.min(2) - 1;
     let len = stride * (dims.pixels - 1) + dims.inputs;
@@ -246,7 +254,8 @@ pub(crate) fn conv3x3<A: Inputs>(
     let weights = weights.ok_or(Fault::Memory)?;
     let row_len = dims.pixels * dims.inputs;
     let x = m.array(3 * row_len, || A::input(s)).ok_or(Fault::Memory)?;
-    let mut scratch = ScratchBuffers::new(kernel, dims, inputs, m).ok_or(Fault::Memory)?;
+    let mut scratch = ScratchBuffers::new(kernel, (dims, inputs), BAND.min(dims.pixels), m)
+        .ok_or(Fault::Memory)?;
     let mut out = m
         .take::<A::Act>(dims.pixels * dims.outputs)
         .ok_or(Fault::Memory)?;

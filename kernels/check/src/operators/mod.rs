@@ -4,7 +4,7 @@
 mod matrix;
 mod sequence;
 
-pub(crate) use matrix::{MatrixDims, Shape, conv3x3, linear};
+pub(crate) use matrix::{Arrays, MatrixDims, ScratchBuffers, Shape, conv3x3, linear};
 pub(crate) use sequence::{SequenceDims, conv1d, gate, norm, scan_full, scan_tied, step, sum};
 
 use mambalite_kernels::Kernels;
