@@ -25,7 +25,7 @@ impl std::error::Error for Ended {}
 
 /// Runs the program with these arguments.
 pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
-    packages::install(&[Purpose::Firmware, Purpose::VirtualBoards])?;
+    packages::install(&[Purpose::InstructionCounts, Purpose::VirtualBoards])?;
     let mut command = process::cargo();
     command
         .args(["run", "--locked", "--quiet", "--release"])

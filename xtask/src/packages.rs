@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::Command;
 
 use anyhow::Result;
-use mambalite_hil_toolchain::find_program;
+use mambalite_hil_toolchain::{Toolchain, find_program};
 
 use crate::{firmware, process};
 
@@ -13,6 +13,8 @@ use crate::{firmware, process};
 pub(crate) enum Purpose {
     /// Build firmware.
     Firmware,
+    /// Count instructions of firmware: with one compiler everywhere.
+    InstructionCounts,
     /// Run virtual boards.
     VirtualBoards,
     /// Fetch the picture of the demo.
@@ -21,12 +23,18 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 3] = [Self::Firmware, Self::VirtualBoards, Self::DemoPicture];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Firmware,
+        Self::InstructionCounts,
+        Self::VirtualBoards,
+        Self::DemoPicture,
+    ];
 
     /// Returns the packages this needs that are not there.
     fn missing(self) -> Vec<&'static str> {
         match self {
             Self::Firmware => firmware::missing_packages(),
+            Self::InstructionCounts => Toolchain::system().err().unwrap_or_default(),
             Self::VirtualBoards if find_program("qemu-system-arm").is_some() => Vec::new(),
             Self::VirtualBoards => vec!["qemu-system-arm"],
             Self::DemoPicture if has_pip() => Vec::new(),

@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::counts::Counts;
 use crate::packages::{self, Purpose};
-use crate::{firmware, process, repository, tidy};
+use crate::{bench, firmware, process, repository, tidy};
 
 /// What to do about a tool of the developers that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,15 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
         suites.push((all, &root));
     }
     suites.push((cargo(&["test", "--workspace", "--doc"]), &root));
-    let counts = run_suites(suites)?;
+    let mut counts = run_suites(suites)?;
+    // One more test: no kernel takes more instructions than it did.
+    match bench::run(&["--check".into()]) {
+        Ok(()) => counts.passed += 1,
+        Err(error) => {
+            eprintln!("{error:#}");
+            counts.failed += 1;
+        }
+    }
     println!("{} s", start.elapsed().as_secs());
     println!(
         "{} passed, {} failed, {} skipped",

@@ -49,6 +49,14 @@ impl Toolchain {
         if let Some(cargo) = installed(target) {
             return Ok(Self::Installed { cargo });
         }
+        Self::system()
+    }
+
+    /// Returns Debian's toolchain, which compiles the core library for the very core.
+    ///
+    /// # Errors
+    /// The Debian packages that are missing.
+    pub fn system() -> Result<Self, Vec<&'static str>> {
         let packages = missing_packages();
         if packages.is_empty() {
             Ok(Self::System)

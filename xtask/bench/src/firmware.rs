@@ -34,7 +34,7 @@ pub(crate) fn plugin() -> Result<PathBuf> {
 /// crash are gone by then.
 pub(crate) fn build(board: &Board) -> Result<PathBuf> {
     let target = target_folder().join("bench");
-    let mut command = toolchain(board)?.cargo_build(board.target);
+    let mut command = toolchain()?.cargo_build(board.target);
     command
         .args(["--locked", "--quiet", "--package", PACKAGE, "--target-dir"])
         .arg(&target)
@@ -48,22 +48,16 @@ pub(crate) fn build(board: &Board) -> Result<PathBuf> {
     Ok(elf)
 }
 
-/// Describes the compiler of a board's firmware: counts of another one differ.
-pub(crate) fn compiler(board: &Board) -> Result<String> {
-    Ok(match toolchain(board)? {
-        Toolchain::System => Toolchain::System.describe(),
-        // Its core library is compiled without knowing the core.
-        installed @ Toolchain::Installed { .. } => {
-            format!("{}, core library as installed", installed.describe())
-        }
-    })
+/// Describes the compiler of the firmware: counts of another one differ.
+pub(crate) fn compiler() -> Result<String> {
+    Ok(toolchain()?.describe())
 }
 
-fn toolchain(board: &Board) -> Result<Toolchain> {
-    Toolchain::find(board.target).map_err(|packages| {
-        let install = apt_install(&packages);
-        Ended::missing(format!("no toolchain for {}: {install}", board.target))
-    })
+/// Finds Debian's toolchain. One that comes with a core library would count otherwise: that
+/// library does not know the core, and `f32` has no fused multiply-add there.
+fn toolchain() -> Result<Toolchain> {
+    Toolchain::system()
+        .map_err(|packages| Ended::missing(format!("no toolchain: {}", apt_install(&packages))))
 }
 
 /// Returns the folder of what is built.

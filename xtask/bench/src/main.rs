@@ -120,7 +120,7 @@ fn run_boards(arguments: &Arguments, boards: &[&Board]) -> Result<()> {
             measurement::check_digest(measurement, &digests)
                 .with_context(|| format!("on {}", board.name))?;
         }
-        let (path, rustc) = (baseline_path(board), firmware::compiler(board)?);
+        let (path, rustc) = (baseline_path(board), firmware::compiler()?);
         let found = Baseline::new(rustc, &measurements);
         if arguments.update {
             found.write(&path, board)?;

@@ -44,7 +44,7 @@ pub(crate) struct Row {
     pub(crate) anchor: Option<f64>,
     /// Most instructions for one unit.
     pub(crate) goal: Option<f64>,
-    /// Whether no other variant of the case takes fewer.
+    /// Whether this variant of the case takes fewest.
     pub(crate) best: bool,
     mnemonics: Vec<(String, u64)>,
 }
@@ -86,7 +86,8 @@ impl Table {
                 of_anchor: anchor.map(|anchor| one.per_unit() / anchor),
                 anchor,
                 goal: anchors.goal(&one.op, &one.format, board),
-                best: variants().all(|other| one.instructions <= other.instructions),
+                // Of equals, the last: variants come in the order of their speed.
+                best: variants().rev().min_by_key(|other| other.instructions) == Some(one),
                 mnemonics: one.mnemonics.clone(),
             }
         };
@@ -198,6 +199,7 @@ pub(crate) mod tests {
         assert_eq!(verdicts(150), ["", "met"]);
         assert_eq!(verdicts(165), ["", "missed by 10.0 %"]);
         assert_eq!(verdicts(800), ["missed by 366.7 %", ""]);
+        assert_eq!(verdicts(700), ["", "missed by 366.7 %"]);
     }
 
     #[test]
