@@ -119,8 +119,13 @@ fn floats(seed: u64, function: impl Fn(f32) -> f32) -> u64 {
 const TINY: f32 = f32::from_bits((127 - 75) << 23);
 const SMALL: f32 = f32::from_bits((127 - 55) << 23);
 
-/// Outputs that the chains run over: a whole number of vectors, and a tail.
-const CHAINS: usize = 11;
+/// Numbers of an array: whole vectors and a tail. A compiler may make vectors of the loops over it,
+/// and on some cores (Arm's MVE) vectors flush subnormal numbers where single numbers do not.
+const LANES: usize = 23;
+
+fn floats_below(sequence: &mut Sequence, range: f32) -> [f32; LANES] {
+    core::array::from_fn(|_| sequence.float(range))
+}
 
 /// Results below the smallest normal number, 2^-126 = e^-87.3, down to 0.
 fn subnormal_exponentials(seed: u64) -> u64 {
@@ -134,12 +139,22 @@ fn subnormal_exponentials(seed: u64) -> u64 {
 /// Products of normal and of subnormal numbers; all lie below the normal numbers.
 fn subnormal_products(seed: u64) -> u64 {
     let (mut sequence, mut digest) = (Sequence::new(seed), Digest::new());
-    for _ in 0..COUNT / 4 {
-        let (a, b) = (sequence.float(TINY), sequence.float(SMALL));
-        let product = a * b;
-        digest.add(&[product, product * sequence.float(4.0), product + product]);
+    for _ in 0..COUNT / LANES {
+        let mut numbers: [f32; LANES] = floats_below(&mut sequence, TINY);
+        multiply(&mut numbers, &floats_below(&mut sequence, SMALL));
+        digest.add(&numbers);
+        multiply(&mut numbers, &floats_below(&mut sequence, 4.0));
+        digest.add(&numbers);
+        digest.add(&numbers.map(|x| x + x));
     }
     digest.finish()
+}
+
+#[inline(never)]
+fn multiply(numbers: &mut [f32], factors: &[f32]) {
+    for (number, factor) in numbers.iter_mut().zip(factors) {
+        *number *= factor;
+    }
 }
 
 fn subnormal_quotients(seed: u64) -> u64 {
@@ -161,24 +176,26 @@ fn subnormal_quotients(seed: u64) -> u64 {
 fn subnormal_chains(seed: u64) -> u64 {
     let (mut sequence, mut digest) = (Sequence::new(seed), Digest::new());
     for round in 0..COUNT / 64 {
-        let mut acc: [f32; CHAINS] = core::array::from_fn(|_| sequence.float(TINY) * SMALL);
+        let mut acc: [f32; LANES] = core::array::from_fn(|_| sequence.float(TINY) * SMALL);
         // Every other round brings the accumulators to the normal numbers and back.
         let range = if round % 2 == 0 { SMALL } else { 1e4 * SMALL };
         for _ in 0..8 {
             let x = sequence.float(range);
-            let weights: [f32; CHAINS] = core::array::from_fn(|_| sequence.float(TINY));
-            for (acc, weight) in acc.iter_mut().zip(weights) {
-                *acc = weight.fma(x, *acc);
-            }
+            let weights = floats_below(&mut sequence, TINY);
+            multiply_add(&mut acc, &weights, x);
             digest.add(&acc);
         }
-        let decay = sequence.float(1.0);
-        for acc in &mut acc {
-            *acc = decay.fma(*acc, -0.0);
-        }
+        multiply(&mut acc, &[sequence.float(1e-3); LANES]);
         digest.add(&acc);
     }
     digest.finish()
+}
+
+#[inline(never)]
+fn multiply_add(acc: &mut [f32], weights: &[f32], x: f32) {
+    for (acc, weight) in acc.iter_mut().zip(weights) {
+        *acc = weight.fma(x, *acc);
+    }
 }
 
 /// Zeros of both signs, the ends of the subnormal numbers, and their neighbours, in all pairs and
