@@ -29,3 +29,11 @@ pub fn float_flags() -> u32 {
     unsafe { asm!("vmrs {}, fpscr", out(reg) fpscr, options(nomem, nostack, preserves_flags)) };
     fpscr & MODE_MASK
 }
+
+/// Returns the mode bits of FPDSCR: those that a new floating-point context, such as that of an
+/// exception handler, starts with.
+pub fn fresh_float_flags() -> u32 {
+    // SAFETY: the register exists where there is a floating-point unit, and reading has no effect.
+    let fpdscr = unsafe { FPDSCR.read_volatile() };
+    fpdscr & MODE_MASK
+}

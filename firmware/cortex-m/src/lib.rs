@@ -6,10 +6,12 @@
 
 mod core_id;
 mod flash;
+#[cfg(target_abi = "eabihf")]
 mod float;
 mod stack;
 
 pub use core_id::cpuid;
 pub use flash::{build_id, model_region};
-pub use float::{float_flags, set_default_float};
+#[cfg(target_abi = "eabihf")]
+pub use float::{float_flags, fresh_float_flags, set_default_float};
 pub use stack::{stack_bytes, stack_used_bytes};

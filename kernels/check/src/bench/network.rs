@@ -1,6 +1,7 @@
 //! The default model on a small picture: everything included, from the model file to the pixels.
 
 use mambalite_kernels::arith::{Arithmetic, Fixed, Float};
+use mambalite_kernels::exec::part::Part;
 use mambalite_kernels::{Kernels, Model, NoTap, Plan, Stream};
 
 use super::{Bench, Meter, Unit, digest};
@@ -77,7 +78,9 @@ fn run<A: Arithmetic>(
     let mut rows = 0;
     meter.measure(&mut || {
         rows = 0;
-        let Ok(mut stream) = Stream::with_kernels(kernels, &model, WIDTH, HEIGHT, arena) else {
+        let part = Part::whole(model.config());
+        let stream = Stream::with_kernels(kernels, part, &model, (WIDTH, HEIGHT), arena);
+        let Ok(mut stream) = stream else {
             return;
         };
         let mut sink = |y: usize, bytes: &[u8]| {
