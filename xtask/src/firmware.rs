@@ -1,11 +1,12 @@
 //! Building the firmware of the boards.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use mambalite_hil_toolchain::{Toolchain, apt_install};
 
+use crate::board::Facts;
 use crate::packages::{self, Purpose};
 use crate::{process, repository};
 
@@ -33,17 +34,11 @@ pub(crate) fn run(board: Option<&str>) -> Result<()> {
 /// Builds the firmware of a board and returns the path of its ELF file.
 pub(crate) fn build(board: &str) -> Result<PathBuf> {
     let folder = repository::firmware().join("boards").join(board);
-    let facts = folder.join("board.toml");
-    if !facts.is_file() {
-        bail!(
-            "there is no board {board}; there are {}",
-            boards()?.join(", ")
-        );
-    }
-    let target = target(&facts)?;
-    let toolchain = Toolchain::find(&target)
+    let facts = Facts::read(board)?;
+    let target = facts.get("", "target")?;
+    let toolchain = Toolchain::find(target)
         .map_err(|packages| anyhow!("no toolchain for {target}: {}", apt_install(&packages)))?;
-    process::run(&mut toolchain.cargo_build(&target), &folder)?;
+    process::run(&mut toolchain.cargo_build(target), &folder)?;
     let elf = repository::firmware()
         .join("target")
         .join(target)
@@ -66,32 +61,4 @@ pub(crate) fn boards() -> Result<Vec<String>> {
         .collect();
     names.sort();
     Ok(names)
-}
-
-/// Reads the target of a board from its facts.
-fn target(facts: &Path) -> Result<String> {
-    let text = fs::read_to_string(facts).with_context(|| format!("read {}", facts.display()))?;
-    let target = text.lines().find_map(|line| {
-        let (key, value) = line.split_once('=')?;
-        (key.trim() == "target").then(|| value.trim().trim_matches('"').to_owned())
-    });
-    target.with_context(|| format!("{} names no target", facts.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_board_names_its_target() {
-        let boards = boards().unwrap();
-        assert!(boards.contains(&"qemu-mps2-an386".to_owned()), "{boards:?}");
-        for board in boards {
-            let facts = repository::firmware()
-                .join("boards")
-                .join(&board)
-                .join("board.toml");
-            assert!(target(&facts).unwrap().starts_with("thumb"), "{board}");
-        }
-    }
 }

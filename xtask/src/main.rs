@@ -1,6 +1,8 @@
 //! Tasks of developers and of CI: `cargo xtask TASK`.
 
 mod bench;
+mod board;
+mod check;
 mod counts;
 mod demo;
 mod firmware;
@@ -14,6 +16,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 /// Tasks of developers and of CI.
@@ -54,6 +57,15 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Runs the conformance cases of the kernels on the host and in QEMU on every other target.
+    CheckKernels {
+        /// A target besides the host; all if none is named.
+        #[arg(long = "target", value_parser = PossibleValuesParser::new(check::target_names()))]
+        targets: Vec<String>,
+        /// Seed of the inputs; those of the golden digests run too.
+        #[arg(long, default_value_t = check::SEED)]
+        seed: u64,
+    },
     /// Checks what the compiler does not: length of files and functions, words, sizes, headings.
     Tidy,
 }
@@ -66,20 +78,23 @@ fn main() -> ExitCode {
         Task::Ci => suite::run(suite::Strictness::Strict),
         Task::Firmware { board } => firmware::run(board.as_deref()),
         Task::Bench { arguments } => bench::run(&arguments),
+        Task::CheckKernels { targets, seed } => check::run(&targets, seed),
         Task::Tidy => tidy::run(),
     };
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
     };
-    // As for the other programs: 1 a failure, 5 something is missing on this machine.
-    let code = if let Some(ended) = error.downcast_ref::<bench::Ended>() {
+    if let Some(ended) = error.downcast_ref::<bench::Ended>() {
         // It has said why.
         return ExitCode::from(ended.code);
-    } else if error.is::<packages::Missing>() {
+    }
+    eprintln!("error: {error:#}");
+    // As for the other programs: 1 a failure, 3 a mismatch, 5 something is missing here.
+    ExitCode::from(if error.is::<packages::Missing>() {
         5
+    } else if error.is::<check::Failed>() {
+        3
     } else {
         1
-    };
-    eprintln!("error: {error:#}");
-    ExitCode::from(code)
+    })
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 use mambalite_hil_toolchain::{Toolchain, find_program};
 
-use crate::{firmware, process};
+use crate::{check, firmware, process};
 
 /// What packages are needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,16 +17,19 @@ pub(crate) enum Purpose {
     InstructionCounts,
     /// Run virtual boards.
     VirtualBoards,
+    /// Build and run the conformance cases for the targets that are no boards.
+    CheckKernels,
     /// Fetch the picture of the demo.
     DemoPicture,
 }
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Firmware,
         Self::InstructionCounts,
         Self::VirtualBoards,
+        Self::CheckKernels,
         Self::DemoPicture,
     ];
 
@@ -37,10 +40,28 @@ impl Purpose {
             Self::InstructionCounts => Toolchain::system().err().unwrap_or_default(),
             Self::VirtualBoards if find_program("qemu-system-arm").is_some() => Vec::new(),
             Self::VirtualBoards => vec!["qemu-system-arm"],
+            Self::CheckKernels => check_kernels(),
             Self::DemoPicture if has_pip() => Vec::new(),
             Self::DemoPicture => vec!["python3-pip"],
         }
     }
+}
+
+/// Returns the missing packages with the compilers and emulators of the conformance cases.
+fn check_kernels() -> Vec<&'static str> {
+    let toolchains = check::triples()
+        .into_iter()
+        .filter_map(|triple| Toolchain::find(triple).err());
+    let mut packages: Vec<_> = toolchains.flatten().collect();
+    for (program, package) in [
+        ("qemu-system-riscv32", "qemu-system-misc"),
+        ("qemu-aarch64-static", "qemu-user-static"),
+    ] {
+        if find_program(program).is_none() {
+            packages.push(package);
+        }
+    }
+    packages
 }
 
 /// Packages that are missing and that this user may not install.
@@ -65,10 +86,7 @@ impl std::error::Error for Missing {}
 
 /// Installs the missing packages, as root or through a sudo that asks for no password.
 pub(crate) fn install(purposes: &[Purpose]) -> Result<()> {
-    let packages: Vec<_> = purposes
-        .iter()
-        .flat_map(|purpose| purpose.missing())
-        .collect();
+    let packages = missing(purposes);
     if packages.is_empty() {
         return Ok(());
     }
@@ -82,15 +100,23 @@ pub(crate) fn install(purposes: &[Purpose]) -> Result<()> {
         .args(["install", "-y", "--no-install-recommends"])
         .args(&packages);
     process::run(&mut install, &root)?;
-    let packages: Vec<_> = purposes
-        .iter()
-        .flat_map(|purpose| purpose.missing())
-        .collect();
+    let packages = missing(purposes);
     if packages.is_empty() {
         Ok(())
     } else {
         Err(Missing { packages }.into())
     }
+}
+
+/// Returns the packages that are needed and not there, each once.
+fn missing(purposes: &[Purpose]) -> Vec<&'static str> {
+    let mut packages: Vec<_> = purposes
+        .iter()
+        .flat_map(|purpose| purpose.missing())
+        .collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages
 }
 
 /// Returns the words before `apt-get` that make it run as root, if there are any that do.

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -69,6 +70,44 @@ pub(crate) fn run_and_listen(command: &mut Command, folder: &Path) -> Result<(bo
     Ok((status.success(), lines))
 }
 
+/// Runs a program to its end or to a limit of time, and returns its exit code, `None` if it was
+/// killed, and its lines: standard output, standard error, and whether it was killed for the time.
+pub(crate) fn listen(
+    command: &mut Command,
+    folder: &Path,
+    limit: Duration,
+) -> Result<(Option<i32>, Vec<String>)> {
+    show(command);
+    let program = command.get_program().to_string_lossy().into_owned();
+    command
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("start {program}"))?;
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let output = thread::spawn(move || output.map(|pipe| echo(pipe, std::io::sink())));
+    let errors = thread::spawn(move || errors.map(|pipe| echo(pipe, std::io::sink())));
+    let (deadline, mut late) = (Instant::now() + limit, None);
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if Instant::now() > deadline {
+            child.kill()?;
+            late = Some(format!("killed after {} s", limit.as_secs()));
+            break child.wait()?;
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    let mut lines = output.join().ok().flatten().unwrap_or_default();
+    lines.extend(errors.join().ok().flatten().unwrap_or_default());
+    lines.extend(late);
+    Ok((status.code(), lines))
+}
+
 /// Copies lines from a pipe to a stream and keeps them.
 fn echo(pipe: impl Read, mut to: impl Write) -> Vec<String> {
     let mut lines = Vec::new();
@@ -95,4 +134,17 @@ fn show(command: &Command) {
         .map(|argument| argument.to_string_lossy());
     let words: Vec<_> = arguments.collect();
     eprintln!("== {name} {}", words.join(" "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_without_an_end_is_killed() {
+        let mut sleep = Command::new("sleep");
+        let limit = Duration::from_millis(50);
+        let (code, lines) = listen(sleep.arg("60"), Path::new("."), limit).unwrap();
+        assert_eq!((code, lines), (None, vec!["killed after 0 s".to_owned()]));
+    }
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::counts::Counts;
 use crate::packages::{self, Purpose};
-use crate::{bench, firmware, process, repository, tidy};
+use crate::{bench, check, firmware, process, repository, tidy};
 
 /// What to do about a tool of the developers that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     for board in firmware::boards()? {
         firmware::build(&board)?;
     }
+    let mut counts = check::count(&[], check::SEED)?;
     let nextest = has("nextest", strictness)?;
     let mut suites = vec![(cargo(&["test", "--all-targets"]), firmware.as_path())];
     if nextest {
@@ -64,7 +65,7 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
         suites.push((all, &root));
     }
     suites.push((cargo(&["test", "--workspace", "--doc"]), &root));
-    let mut counts = run_suites(suites)?;
+    counts += run_suites(suites)?;
     // One more test: no kernel takes more instructions than it did.
     match bench::run(&["--check".into()]) {
         Ok(()) => counts.passed += 1,

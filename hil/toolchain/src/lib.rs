@@ -11,6 +11,11 @@ const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
 /// Linker of bare-metal images.
 const LINKER: &str = "ld.lld";
 
+/// Linker of programs for Linux on aarch64.
+const LINUX_LINKER: &str = "aarch64-linux-gnu-gcc";
+/// Library of C that they are linked with.
+const LINUX_LIBC: &str = "/usr/aarch64-linux-gnu/lib/libc.a";
+
 /// Oldest compiler that reads the sources.
 const RUSTC_MINOR_MIN: u32 = 95;
 
@@ -36,7 +41,7 @@ pub enum Toolchain {
         /// The program.
         cargo: PathBuf,
     },
-    /// Debian's compiler, which builds the core library from its source.
+    /// Debian's compiler, which builds the target's library from its source.
     System,
 }
 
@@ -46,10 +51,18 @@ impl Toolchain {
     /// # Errors
     /// The Debian packages that would be one.
     pub fn find(target: &str) -> Result<Self, Vec<&'static str>> {
-        if let Some(cargo) = installed(target) {
-            return Ok(Self::Installed { cargo });
+        let installed = installed(target);
+        let mut packages = match &installed {
+            Some(_) => Vec::new(),
+            None => missing_packages(),
+        };
+        if is_linux(target) {
+            packages.extend(missing_linux_packages());
         }
-        Self::system()
+        if !packages.is_empty() {
+            return Err(packages);
+        }
+        Ok(installed.map_or(Self::System, |cargo| Self::Installed { cargo }))
     }
 
     /// Returns Debian's toolchain, which compiles the core library for the very core.
@@ -58,10 +71,9 @@ impl Toolchain {
     /// The Debian packages that are missing.
     pub fn system() -> Result<Self, Vec<&'static str>> {
         let packages = missing_packages();
-        if packages.is_empty() {
-            Ok(Self::System)
-        } else {
-            Err(packages)
+        match packages.is_empty() {
+            true => Ok(Self::System),
+            false => Err(packages),
         }
     }
 
@@ -76,14 +88,21 @@ impl Toolchain {
             command.env_remove(variable);
         }
         command.args(["build", "--release", "--target", target]);
+        let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase());
+        let linker = linker.replace(['-', '.'], "_");
+        if is_linux(target) {
+            command.env(&linker, LINUX_LINKER);
+        }
         if *self == Self::System {
-            let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase());
             command
-                .arg("-Zbuild-std=core")
                 .env_remove("RUSTUP_TOOLCHAIN")
                 .env("RUSTC", SYSTEM_RUSTC)
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env(linker.replace(['-', '.'], "_"), LINKER);
+                .env("RUSTC_BOOTSTRAP", "1");
+            if is_linux(target) {
+                command.arg("-Zbuild-std=std,panic_abort");
+            } else {
+                command.arg("-Zbuild-std=core").env(&linker, LINKER);
+            }
         }
         command
     }
@@ -112,6 +131,11 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .map(|dir| dir.join(name))
         .find(|file| file.is_file())
+}
+
+/// Tells whether a target has Linux below it.
+fn is_linux(target: &str) -> bool {
+    target.contains("-linux-")
 }
 
 /// Returns cargo when its compiler has the library of `target`.
@@ -145,6 +169,18 @@ fn missing_packages() -> Vec<&'static str> {
     }
     if find_program(LINKER).is_none() {
         packages.push("lld");
+    }
+    packages
+}
+
+/// Returns the Debian packages that linking for Linux on aarch64 lacks.
+fn missing_linux_packages() -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    if find_program(LINUX_LINKER).is_none() {
+        packages.push("gcc-aarch64-linux-gnu");
+    }
+    if !Path::new(LINUX_LIBC).is_file() {
+        packages.push("libc6-dev-arm64-cross");
     }
     packages
 }
@@ -196,5 +232,20 @@ mod tests {
             variable("CARGO_TARGET_THUMBV8M_MAIN_NONE_EABIHF_LINKER"),
             Some(true)
         );
+    }
+
+    #[test]
+    fn a_program_for_linux_gets_std_and_a_linker_that_knows_the_c_library() {
+        let command = Toolchain::System.cargo_build("aarch64-unknown-linux-gnu");
+        assert!(
+            command
+                .get_args()
+                .any(|a| a == "-Zbuild-std=std,panic_abort")
+        );
+        let (_, linker) = command
+            .get_envs()
+            .find(|(key, _)| *key == "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER")
+            .unwrap();
+        assert_eq!(linker, Some(LINUX_LINKER.as_ref()));
     }
 }

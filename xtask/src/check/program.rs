@@ -1,0 +1,108 @@
+//! Building the program of a target and running it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use mambalite_hil_toolchain::{Toolchain, apt_install};
+
+use super::report::Report;
+use super::targets::{Bare, Machine, Target};
+use crate::{process, repository};
+
+const PACKAGE: &str = "mambalite-firmware-check";
+const BINARY: &str = "kernels-check";
+
+/// Longest time that a program may run.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Builds the program of a target and returns its path, which no other target's build changes.
+pub(crate) fn build(target: &Target) -> Result<PathBuf> {
+    let folder = repository::firmware();
+    let mut command = cargo(target)?;
+    command.args(["--locked", "--package", PACKAGE]);
+    if !target.rustflags.is_empty() {
+        let triple = target.triple.to_uppercase().replace(['-', '.'], "_");
+        let flags = target.rustflags.join(" ");
+        command.env(format!("CARGO_TARGET_{triple}_RUSTFLAGS"), flags);
+    }
+    if let Some(bare) = target.bare()? {
+        let region = |(origin, length)| format!("{origin:#x} {length:#x}");
+        command.env("CHECK_FLASH", region(bare.flash));
+        command.env("CHECK_RAM", region(bare.ram));
+        command.env("CHECK_STACK", format!("{:#x}", bare.stack_bytes));
+    }
+    process::run(&mut command, &folder)?;
+    let built = folder
+        .join("target")
+        .join(target.triple)
+        .join("release")
+        .join(BINARY);
+    let kept = repository::target().join("check-kernels");
+    fs::create_dir_all(&kept).with_context(|| format!("create {}", kept.display()))?;
+    let kept = kept.join(target.name);
+    fs::copy(&built, &kept).with_context(|| format!("copy {}", built.display()))?;
+    Ok(kept)
+}
+
+/// Returns the command that builds for a target, less what is to be built.
+fn cargo(target: &Target) -> Result<Command> {
+    if target.triple.is_empty() {
+        let mut command = process::cargo();
+        command.args(["build", "--release", "--target-dir", "target"]);
+        return Ok(command);
+    }
+    let toolchain = Toolchain::find(target.triple).map_err(|packages| {
+        anyhow!(
+            "no toolchain for {}: {}",
+            target.triple,
+            apt_install(&packages)
+        )
+    })?;
+    Ok(toolchain.cargo_build(target.triple))
+}
+
+/// Runs the program of a target. `words` are those of its command line besides the seed.
+pub(crate) fn run(target: &Target, program: &Path, seed: u64, words: &[&str]) -> Result<Report> {
+    let seed_word = format!("seed={seed}");
+    let words: Vec<_> = std::iter::once(seed_word.as_str())
+        .chain(words.iter().copied())
+        .collect();
+    let mut command = match (&target.machine, target.bare()?) {
+        (_, Some(bare)) => emulator(target, &bare, program, &words),
+        (Machine::User { emulator }, None) => {
+            let mut command = Command::new(emulator);
+            command.arg(program).args(&words);
+            command
+        }
+        (_, None) => {
+            let mut command = Command::new(program);
+            command.args(&words);
+            command
+        }
+    };
+    let (code, lines) = process::listen(&mut command, &repository::root(), LIMIT)?;
+    Ok(Report::parse(&lines, seed, code))
+}
+
+/// Returns the command that runs a program in QEMU, whose semihosting takes the words.
+fn emulator(target: &Target, bare: &Bare, program: &Path, words: &[&str]) -> Command {
+    let riscv = target.triple.starts_with("riscv32");
+    let mut command = Command::new(if riscv {
+        "qemu-system-riscv32"
+    } else {
+        "qemu-system-arm"
+    });
+    command.args(["-machine", bare.machine.as_ref(), "-display", "none"]);
+    command.args(["-monitor", "none", "-serial", "none"]);
+    if riscv {
+        command.args(["-bios", "none"]);
+    }
+    let arguments: String = words.iter().map(|word| format!(",arg={word}")).collect();
+    let semihosting = format!("enable=on,target=native{arguments}");
+    command.args(["-semihosting-config", &semihosting]);
+    command.arg("-kernel").arg(program);
+    command
+}
