@@ -18,8 +18,11 @@ use crate::operators::{
 };
 use crate::sequence::{Sequence, Sink};
 
-/// Words of memory that a test needs.
-pub const MEMORY_WORDS: usize = 24 * 1024;
+/// Words of memory that a test needs; more where variants pack matrices.
+pub const MEMORY_WORDS: usize = match cfg!(target_pointer_width = "64") {
+    true => 64 * 1024,
+    false => 24 * 1024,
+};
 
 /// A test of one variant.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use crate::arith::{Fixed, Float};
 
 /// Returns the entry points where this machine has the instructions.
 pub(crate) fn f32() -> Option<Run<Float<f32>>> {
-    None
+    super::float_x86::avx512()
 }
 
 /// Returns the entry points where this machine has the instructions.

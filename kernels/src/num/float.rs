@@ -53,15 +53,19 @@ fn fma(a: f32, b: f32, c: f32) -> f32 {
 }
 
 /// 1.5 * 2^23: adding it to a value below 2^21 leaves the rounded integer in the low bits.
-const ROUND_F32: f32 = 12_582_912.0;
+pub(super) const ROUND_F32: f32 = 12_582_912.0;
 /// ln 2 in two parts; the first has 9 trailing zero bits, so that its product with |n| < 2^9 is
 /// exact.
-const LN_2_HI: f32 = f32::from_bits(core::f32::consts::LN_2.to_bits() & !0x1ff);
-const LN_2_LO: f32 = (core::f64::consts::LN_2 - LN_2_HI as f64) as f32;
-const EXP_SERIES: [f64; 8] = series::exponential();
+pub(super) const LN_2_HI: f32 = f32::from_bits(core::f32::consts::LN_2.to_bits() & !0x1ff);
+pub(super) const LN_2_LO: f32 = (core::f64::consts::LN_2 - LN_2_HI as f64) as f32;
+pub(super) const EXP_SERIES: [f64; 8] = series::exponential();
 /// Arguments outside give 0 and the largest finite value's neighbourhood.
-const EXP_MIN: f32 = -104.0;
+pub(super) const EXP_MIN: f32 = -104.0;
 const EXP_MAX: f32 = 88.0;
+/// Where [`ln_1p`] begins to halve its argument.
+pub(super) const LN_1P_HIGH: f32 = core::f32::consts::SQRT_2 - 1.0;
+/// Coefficients of the series of the inverse hyperbolic tangent, highest first, without 1.
+pub(super) const LN_1P_SERIES: [f32; 5] = [1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0];
 
 /// Returns `e^x`: error at most 1 ULP for normal results (tested), at most 2^-149 below; 0 under
 /// -104, `e^88` above 88.
@@ -97,14 +101,14 @@ fn power_of_two(n: i32) -> f32 {
 /// added; odd series to `s^11` on |s| <= 0.1716 (remainder below 2e-11 of the result).
 #[inline(always)]
 fn ln_1p(u: f32) -> f32 {
-    let high = u > core::f32::consts::SQRT_2 - 1.0;
+    let high = u > LN_1P_HIGH;
     let f = if high { (u - 1.0) * 0.5 } else { u };
     let offset = if high { core::f32::consts::LN_2 } else { 0.0 };
     let s = f / (f + 2.0);
     let z = s * s;
-    let mut sum = 1.0 / 11.0;
-    for k in [9.0f32, 7.0, 5.0, 3.0] {
-        sum = fma(sum, z, 1.0 / k);
+    let [mut sum, rest @ ..] = LN_1P_SERIES;
+    for c in rest {
+        sum = fma(sum, z, c);
     }
     let double = s + s;
     fma(sum * z, double, double) + offset

@@ -6,4 +6,10 @@
 
 pub mod fixed;
 pub mod float;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod float_avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod float_avx512;
 mod series;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod simd;

@@ -6,6 +6,8 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "arm")]
 mod dsp;
+#[cfg(target_arch = "x86_64")]
+mod float_x86;
 #[cfg(target_arch = "arm")]
 mod mve;
 #[cfg(target_arch = "aarch64")]
