@@ -1,19 +1,148 @@
-//! conv1d with neon.
+//! Causal convolution with NEON: a block of channels at a time, its last three pixels in registers.
 
-use super::Run;
+use bytemuck::must_cast;
+
+use super::{FixedParams, FloatParams, Run};
 use crate::arith::{Fixed, Float};
+use crate::config::CONV1D_TAPS;
+use crate::num::neon::fixed::{
+    Fraction, Saturate, load_2_i32, load_i16, logistic, requantise, requantise_shift, saturate_i16,
+};
+use crate::num::neon::intrinsics::{
+    int16x8_t, int32x4_t, vdupq_n_s32, vfmaq_f32, vget_high_s16, vget_low_s16, vmlal_high_s16,
+    vmlal_s16, vmovl_s8, vmovl_s16, vmulq_f32, vmulq_s32,
+};
+use crate::num::neon::{Lanes, float, for_blocks};
+use crate::rows::Rows;
 
-/// Returns the entry points where this machine has the instructions.
+/// Returns the entry point.
 pub(crate) fn f32() -> Option<Run<Float<f32>>> {
-    None
+    Some(run_float)
 }
 
-/// Returns the entry points where this machine has the instructions.
+/// Returns the entry point.
 pub(crate) fn w8a16() -> Option<Run<Fixed<i16>>> {
-    None
+    Some(run_fixed::<i16>)
 }
 
-/// Returns the entry points where this machine has the instructions.
+/// Returns the entry point.
 pub(crate) fn w8a8() -> Option<Run<Fixed<i8>>> {
-    None
+    Some(run_fixed::<i8>)
+}
+
+fn run_float(params: &FloatParams<'_>, history: &mut [f32], x: Rows<'_, f32>, out: &mut [f32]) {
+    for_blocks!(4, x.len(), |at, lanes| float_block(
+        params, history, x, out, at, lanes
+    ));
+}
+
+#[inline(always)]
+fn float_block(
+    params: &FloatParams<'_>,
+    history: &mut [f32],
+    x: Rows<'_, f32>,
+    out: &mut [f32],
+    at: usize,
+    lanes: impl Lanes,
+) {
+    let inner = x.len();
+    let taps = [0, 1, 2, 3].map(|tap| float::load(lanes, params.taps, tap * inner + at));
+    let bias = float::load(lanes, params.bias, at);
+    let [mut x0, mut x1, mut x2] = [0, 1, 2].map(|i| float::load(lanes, history, i * inner + at));
+    for (i, out) in out.chunks_exact_mut(inner).enumerate() {
+        let x3 = float::load(lanes, x.values(), i * x.stride() + at);
+        let window = [x0, x1, x2, x3];
+        let mut sum = bias;
+        for tap in 0..CONV1D_TAPS {
+            sum = vfmaq_f32(sum, taps[tap], window[tap]);
+        }
+        float::store(lanes, out, at, vmulq_f32(sum, float::logistic(sum)));
+        [x0, x1, x2] = [x1, x2, x3];
+    }
+    for (i, values) in [x0, x1, x2].into_iter().enumerate() {
+        float::store(lanes, history, i * inner + at, values);
+    }
+}
+
+fn run_fixed<I: Saturate>(
+    params: &FixedParams<'_>,
+    history: &mut [i16],
+    x: Rows<'_, i16>,
+    out: &mut [I],
+) {
+    for_blocks!(8, x.len(), |at, lanes| fixed_block(
+        params, history, x, out, at, lanes
+    ));
+}
+
+/// Parameters of a block of eight channels.
+struct Block {
+    taps: [int16x8_t; CONV1D_TAPS],
+    bias: [int32x4_t; 2],
+    multiplier: [int32x4_t; 2],
+    shift: [int32x4_t; 2],
+    fraction: Fraction,
+    out_multiplier: int32x4_t,
+    out_shift: int32x4_t,
+}
+
+impl Block {
+    #[inline(always)]
+    fn new(params: &FixedParams<'_>, inner: usize, at: usize, lanes: impl Lanes) -> Self {
+        let taps = [0, 1, 2, 3].map(|tap| {
+            vmovl_s8(must_cast(
+                lanes.load::<i8, 8>(params.taps, tap * inner + at),
+            ))
+        });
+        let shift = lanes.load::<u8, 8>(params.shift, at);
+        Self {
+            taps,
+            bias: load_2_i32(lanes, params.bias, at),
+            multiplier: load_2_i32(lanes, params.multiplier, at),
+            shift: must_cast(shift.map(requantise_shift)),
+            fraction: Fraction::new(params.fraction),
+            out_multiplier: vdupq_n_s32(params.out_multiplier),
+            out_shift: vdupq_n_s32(requantise_shift(params.out_shift)),
+        }
+    }
+
+    /// Returns the outputs of a pixel, not clamped.
+    #[inline(always)]
+    fn convolve(&self, window: [int16x8_t; CONV1D_TAPS]) -> [int32x4_t; 2] {
+        let [mut low, mut high] = self.bias;
+        for (x, tap) in window.into_iter().zip(self.taps) {
+            low = vmlal_s16(low, vget_low_s16(x), vget_low_s16(tap));
+            high = vmlal_high_s16(high, x, tap);
+        }
+        let low = requantise(low, self.multiplier[0], self.shift[0]);
+        let high = requantise(high, self.multiplier[1], self.shift[1]);
+        let c = saturate_i16([low, high]);
+        [vget_low_s16(c), vget_high_s16(c)].map(|c| {
+            let c = vmovl_s16(c);
+            let silu = vmulq_s32(c, logistic(c, self.fraction));
+            requantise(silu, self.out_multiplier, self.out_shift)
+        })
+    }
+}
+
+#[inline(always)]
+fn fixed_block<I: Saturate>(
+    params: &FixedParams<'_>,
+    history: &mut [i16],
+    x: Rows<'_, i16>,
+    out: &mut [I],
+    at: usize,
+    lanes: impl Lanes,
+) {
+    let inner = x.len();
+    let block = Block::new(params, inner, at, lanes);
+    let [mut x0, mut x1, mut x2] = [0, 1, 2].map(|i| load_i16(lanes, history, i * inner + at));
+    for (i, out) in out.chunks_exact_mut(inner).enumerate() {
+        let x3 = load_i16(lanes, x.values(), i * x.stride() + at);
+        I::store(lanes, out, at, block.convolve([x0, x1, x2, x3]));
+        [x0, x1, x2] = [x1, x2, x3];
+    }
+    for (i, values) in [x0, x1, x2].into_iter().enumerate() {
+        lanes.store::<i16, 8>(history, i * inner + at, must_cast(values));
+    }
 }

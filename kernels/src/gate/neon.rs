@@ -1,19 +1,60 @@
-//! gate with neon.
+//! Gate with NEON.
 
-use super::Run;
+use super::{FixedParams, Run};
 use crate::arith::{Fixed, Float};
+use crate::num::neon::fixed::{
+    Fraction, Saturate, load_i16, logistic, requantise, requantise_shift,
+};
+use crate::num::neon::intrinsics::{
+    int32x4_t, vdupq_n_s32, vget_low_s16, vmovl_high_s16, vmovl_s16, vmulq_f32, vmulq_s32,
+    vrshrq_n_s32,
+};
+use crate::num::neon::{float, for_blocks};
+use crate::rows::Rows;
 
-/// Returns the entry points where this machine has the instructions.
+/// Returns the entry point.
 pub(crate) fn f32() -> Option<Run<Float<f32>>> {
-    None
+    Some(run_float)
 }
 
-/// Returns the entry points where this machine has the instructions.
+/// Returns the entry point.
 pub(crate) fn w8a16() -> Option<Run<Fixed<i16>>> {
-    None
+    Some(run_fixed::<i16>)
 }
 
-/// Returns the entry points where this machine has the instructions.
+/// Returns the entry point.
 pub(crate) fn w8a8() -> Option<Run<Fixed<i8>>> {
-    None
+    Some(run_fixed::<i8>)
+}
+
+fn run_float((): &(), y: &[f32], z: Rows<'_, f32>, out: &mut [f32]) {
+    let pixels = out.chunks_exact_mut(z.len()).zip(y.chunks_exact(z.len()));
+    for (i, (out, y)) in pixels.enumerate() {
+        let z = z.row(i);
+        for_blocks!(4, out.len(), |at, lanes| {
+            let gate = float::load(lanes, z, at);
+            let product = vmulq_f32(float::load(lanes, y, at), gate);
+            float::store(lanes, out, at, vmulq_f32(product, float::logistic(gate)));
+        });
+    }
+}
+
+fn run_fixed<I: Saturate>(params: &FixedParams, y: &[i16], z: Rows<'_, i16>, out: &mut [I]) {
+    let fraction = Fraction::new(params.fraction);
+    let multiplier = vdupq_n_s32(params.multiplier);
+    let shift = vdupq_n_s32(requantise_shift(params.shift));
+    let gated = |y: int32x4_t, z: int32x4_t| {
+        let silu = vrshrq_n_s32::<15>(vmulq_s32(z, logistic(z, fraction)));
+        requantise(vmulq_s32(y, silu), multiplier, shift)
+    };
+    let pixels = out.chunks_exact_mut(z.len()).zip(y.chunks_exact(z.len()));
+    for (i, (out, y)) in pixels.enumerate() {
+        let z = z.row(i);
+        for_blocks!(8, out.len(), |at, lanes| {
+            let (y, z) = (load_i16(lanes, y, at), load_i16(lanes, z, at));
+            let low = gated(vmovl_s16(vget_low_s16(y)), vmovl_s16(vget_low_s16(z)));
+            let high = gated(vmovl_high_s16(y), vmovl_high_s16(z));
+            I::store(lanes, out, at, [low, high]);
+        });
+    }
 }

@@ -33,11 +33,11 @@ pub fn saturate_i32(x: i64) -> i32 {
 }
 
 /// Degree of the polynomial of [`exp2_neg`] and of [`ln_1p`].
-const EXP_DEGREE: usize = 6;
-const LN_DEGREE: usize = 8;
+pub(super) const EXP_DEGREE: usize = 6;
+pub(super) const LN_DEGREE: usize = 8;
 
 /// `(-ln 2)^k 2^-1/2 / k!` in Q0.31.
-const EXP2: [i32; EXP_DEGREE + 1] = {
+pub(super) const EXP2: [i32; EXP_DEGREE + 1] = {
     let series = series::exponential::<{ EXP_DEGREE + 1 }>();
     let mut out = [0; EXP_DEGREE + 1];
     let mut factor = core::f64::consts::FRAC_1_SQRT_2;
@@ -51,7 +51,7 @@ const EXP2: [i32; EXP_DEGREE + 1] = {
 };
 
 /// Coefficients of `ln(1 + x) / x` in Q1.30.
-const LN: [i32; LN_DEGREE + 1] = {
+pub(super) const LN: [i32; LN_DEGREE + 1] = {
     let exact = series::ln_1p_over_x::<{ LN_DEGREE + 1 }>();
     let mut out = [0; LN_DEGREE + 1];
     let mut k = 0;
@@ -63,7 +63,7 @@ const LN: [i32; LN_DEGREE + 1] = {
 };
 
 /// `log2(e)` in Q1.30.
-const LOG2_E_Q30: u64 = nearest(core::f64::consts::LOG2_E * 1_073_741_824.0) as u64;
+pub(super) const LOG2_E_Q30: u64 = nearest(core::f64::consts::LOG2_E * 1_073_741_824.0) as u64;
 
 const fn nearest(x: f64) -> i32 {
     if x < 0.0 {

@@ -61,7 +61,7 @@ pub(super) const LN_2_LO: f32 = (core::f64::consts::LN_2 - LN_2_HI as f64) as f3
 pub(super) const EXP_SERIES: [f64; 8] = series::exponential();
 /// Arguments outside give 0 and the largest finite value's neighbourhood.
 pub(super) const EXP_MIN: f32 = -104.0;
-const EXP_MAX: f32 = 88.0;
+pub(super) const EXP_MAX: f32 = 88.0;
 /// Where [`ln_1p`] begins to halve its argument.
 pub(super) const LN_1P_HIGH: f32 = core::f32::consts::SQRT_2 - 1.0;
 /// Coefficients of the series of the inverse hyperbolic tangent, highest first, without 1.

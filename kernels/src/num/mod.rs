@@ -10,6 +10,8 @@ pub mod float;
 pub(crate) mod float_avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod float_avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 mod series;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod simd;

@@ -12,6 +12,8 @@ mod float_x86;
 mod mve;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_fixed;
 mod reference;
 
 pub(crate) use reference::{fixed_kernel, float_kernel};

@@ -6,7 +6,9 @@ use std::rc::Rc;
 
 use mambalite_hil_wire::{Decoder, Encoder, Frame, Request, Response, Step};
 use mambalite_kernels::arith::Float;
-use mambalite_kernels::model::{HASH_OFFSET, Param, Source, encode_header, hash_file};
+use mambalite_kernels::model::{
+    HASH_OFFSET, Param, Source, WeightSource, encode_header, hash_file,
+};
 use mambalite_kernels::network::{Section, load_section};
 use mambalite_kernels::{
     Anchor, Config, Decay, Digests, Form, Layer, Model, ModelError, Plan, Precision, Tap, Upscaler,
@@ -36,6 +38,8 @@ struct Inventor {
     seed: u32,
     bytes: Vec<u8>,
 }
+
+impl WeightSource<'static, Float<f32>> for Inventor {}
 
 impl Source<'static> for Inventor {
     fn array<T: bytemuck::Pod>(
