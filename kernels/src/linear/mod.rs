@@ -13,6 +13,10 @@ mod forms;
 mod mve;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_dot;
+#[cfg(target_arch = "aarch64")]
+mod neon_fixed;
 mod reference;
 mod taps;
 
@@ -160,6 +164,11 @@ pub const W8A16: &[Variant<Kernel<crate::arith::Fixed<i16>>>] = &[
         name: "neon",
         get: neon::w8a16,
     },
+    #[cfg(target_arch = "aarch64")]
+    Variant {
+        name: "neon_dot",
+        get: neon_dot::w8a16,
+    },
     #[cfg(target_arch = "arm")]
     Variant {
         name: "dsp",
@@ -192,6 +201,11 @@ pub const W8A8: &[Variant<Kernel<crate::arith::Fixed<i8>>>] = &[
     Variant {
         name: "neon",
         get: neon::w8a8,
+    },
+    #[cfg(target_arch = "aarch64")]
+    Variant {
+        name: "neon_dot",
+        get: neon_dot::w8a8,
     },
     #[cfg(target_arch = "arm")]
     Variant {

@@ -6,7 +6,7 @@
 use bytemuck::must_cast;
 
 use super::{EPSILON, FixedParams, FloatParams, Kernel};
-use crate::arith::{Fixed, Float};
+use crate::arith::{Fixed, FixedInput, Float};
 use crate::num::fixed::reciprocal_sqrt;
 use crate::num::neon::fixed::{Saturate, load_2_i32, load_i16};
 use crate::num::neon::intrinsics::{
@@ -37,7 +37,7 @@ pub(crate) fn w8a8() -> Option<Kernel<Fixed<i8>>> {
     Some(kernel())
 }
 
-fn kernel<I: Saturate>() -> Kernel<Fixed<I>> {
+fn kernel<I: FixedInput + Saturate>() -> Kernel<Fixed<I>> {
     Kernel {
         acts: run_fixed::<i16>,
         inputs: run_fixed::<I>,

@@ -3,7 +3,7 @@
 //! SQDMULH gives `floor(a b / 2^31)`, exact unless both are -2^31. Half of it is
 //! [`crate::num::fixed::mulhi`], as `floor(floor(x / 2) / 2^n) = floor(x / 2^(n + 1))`.
 
-use bytemuck::must_cast;
+use bytemuck::{Pod, must_cast};
 
 use super::Lanes;
 use super::intrinsics::{
@@ -15,7 +15,6 @@ use super::intrinsics::{
     vreinterpretq_s32_u32, vreinterpretq_u32_s32, vrshlq_s32, vrshrq_n_u32, vshlq_n_s32, vshlq_u32,
     vshrn_high_n_u64, vshrn_n_u64, vshrq_n_s32, vshrq_n_u32, vsubq_s32,
 };
-use crate::arith::FixedInput;
 use crate::num::fixed::{EXP_DEGREE, EXP2, LN, LN_DEGREE, LOG2_E_Q30};
 
 /// Loads eight activations.
@@ -58,10 +57,18 @@ pub(crate) fn saturate_i16([low, high]: [int32x4_t; 2]) -> int16x8_t {
     vmaxq_s16(narrow, vdupq_n_s16(-32767))
 }
 
-/// Inputs of matrix products that eight results can be clamped to.
-pub(crate) trait Saturate: FixedInput {
+/// What eight results are stored as.
+pub(crate) trait Saturate: Pod {
     /// Clamps and stores eight results.
     fn store(lanes: impl Lanes, to: &mut [Self], at: usize, values: [int32x4_t; 2]);
+}
+
+impl Saturate for i32 {
+    /// Results of 32 bits are not clamped.
+    #[inline(always)]
+    fn store(lanes: impl Lanes, to: &mut [Self], at: usize, values: [int32x4_t; 2]) {
+        lanes.store::<_, 8>(to, at, must_cast(values));
+    }
 }
 
 impl Saturate for i16 {

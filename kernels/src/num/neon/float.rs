@@ -5,10 +5,12 @@ use bytemuck::must_cast;
 use super::Lanes;
 use super::intrinsics::{
     float32x4_t, int32x4_t, vabsq_f32, vaddq_f32, vaddq_s32, vbslq_f32, vcgtq_f32, vcltzq_f32,
-    vdivq_f32, vdupq_n_f32, vdupq_n_s32, vfmaq_f32, vmaxq_f32, vminq_f32, vmulq_f32, vnegq_f32,
+    vdivq_f32, vdupq_n_f32, vdupq_n_s32, vfmaq_f32, vmaxq_f32, vmulq_f32, vnegq_f32,
     vreinterpretq_f32_s32, vreinterpretq_s32_f32, vshlq_n_s32, vshrq_n_s32, vsubq_f32, vsubq_s32,
 };
-use crate::num::float::{EXP_MAX, EXP_MIN, EXP_SERIES, LN_2_HI, LN_2_LO, ROUND_F32};
+use crate::num::float::{
+    EXP_MIN, EXP_SERIES, LN_1P_HIGH, LN_1P_SERIES, LN_2_HI, LN_2_LO, ROUND_F32,
+};
 
 /// Loads a vector.
 #[inline(always)]
@@ -22,10 +24,9 @@ pub(crate) fn store(lanes: impl Lanes, to: &mut [f32], at: usize, values: float3
     lanes.store(to, at, must_cast::<float32x4_t, [f32; 4]>(values));
 }
 
-/// Returns `e^x`.
+/// Returns `e^x` for `x` of at most 88: no kernel asks for more than `e^0`.
 #[inline(always)]
 pub(crate) fn exponential(x: float32x4_t) -> float32x4_t {
-    let x = vminq_f32(x, vdupq_n_f32(EXP_MAX));
     let floor = vmaxq_f32(x, vdupq_n_f32(EXP_MIN));
     let round = vdupq_n_f32(ROUND_F32);
     let shifted = vfmaq_f32(round, floor, vdupq_n_f32(core::f32::consts::LOG2_E));
@@ -55,15 +56,16 @@ fn power_of_two(n: int32x4_t) -> float32x4_t {
 #[inline(always)]
 fn ln_1p(u: float32x4_t) -> float32x4_t {
     let one = vdupq_n_f32(1.0);
-    let high = vcgtq_f32(u, vdupq_n_f32(core::f32::consts::SQRT_2 - 1.0));
+    let high = vcgtq_f32(u, vdupq_n_f32(LN_1P_HIGH));
     let f = vmulq_f32(vsubq_f32(u, one), vdupq_n_f32(0.5));
     let f = vbslq_f32(high, f, u);
     let offset = vbslq_f32(high, vdupq_n_f32(core::f32::consts::LN_2), vdupq_n_f32(0.0));
     let s = vdivq_f32(f, vaddq_f32(f, vdupq_n_f32(2.0)));
     let z = vmulq_f32(s, s);
-    let mut sum = vdupq_n_f32(1.0 / 11.0);
-    for k in [9.0f32, 7.0, 5.0, 3.0] {
-        sum = vfmaq_f32(vdupq_n_f32(1.0 / k), sum, z);
+    let [first, rest @ ..] = LN_1P_SERIES;
+    let mut sum = vdupq_n_f32(first);
+    for c in rest {
+        sum = vfmaq_f32(vdupq_n_f32(c), sum, z);
     }
     let double = vaddq_f32(s, s);
     vaddq_f32(vfmaq_f32(double, vmulq_f32(sum, z), double), offset)

@@ -4,8 +4,8 @@
 
 use core::arch::aarch64;
 pub(crate) use core::arch::aarch64::{
-    float32x4_t, float64x2_t, int8x8_t, int16x4_t, int16x8_t, int32x2_t, int32x4_t, int64x2_t,
-    uint32x2_t, uint32x4_t, uint64x2_t,
+    float32x4_t, float64x2_t, int8x8_t, int8x16_t, int16x4_t, int16x8_t, int32x2_t, int32x4_t,
+    int64x2_t, uint32x2_t, uint32x4_t, uint64x2_t,
 };
 
 const _: () = assert!(
@@ -63,11 +63,12 @@ instructions! {
     fn vmaxq_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t;
     fn vmaxq_s16(a: int16x8_t, b: int16x8_t) -> int16x8_t;
     fn vmaxq_s32(a: int32x4_t, b: int32x4_t) -> int32x4_t;
-    fn vminq_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t;
     fn vminq_s32(a: int32x4_t, b: int32x4_t) -> int32x4_t;
     fn vminq_u32(a: uint32x4_t, b: uint32x4_t) -> uint32x4_t;
+    fn vmlal_high_lane_s16<const LANE>(a: int32x4_t, b: int16x8_t, c: int16x4_t) -> int32x4_t;
     fn vmlal_high_laneq_s32<const LANE>(a: int64x2_t, b: int32x4_t, c: int32x4_t) -> int64x2_t;
     fn vmlal_high_s16(a: int32x4_t, b: int16x8_t, c: int16x8_t) -> int32x4_t;
+    fn vmlal_lane_s16<const LANE>(a: int32x4_t, b: int16x4_t, c: int16x4_t) -> int32x4_t;
     fn vmlal_laneq_s32<const LANE>(a: int64x2_t, b: int32x2_t, c: int32x4_t) -> int64x2_t;
     fn vmlal_s16(a: int32x4_t, b: int16x4_t, c: int16x4_t) -> int32x4_t;
     fn vmlsl_high_s16(a: int32x4_t, b: int16x8_t, c: int16x8_t) -> int32x4_t;
