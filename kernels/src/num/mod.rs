@@ -12,6 +12,8 @@ pub(crate) mod float_avx2;
 pub(crate) mod float_avx512;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
+#[cfg(mve)]
+pub(crate) mod mve;
 mod series;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod simd;

@@ -9,6 +9,7 @@ mod dsp;
 #[cfg(target_arch = "x86_64")]
 mod float_x86;
 #[cfg(target_arch = "arm")]
+#[cfg(mve)]
 mod mve;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -73,7 +74,7 @@ pub const W8A16: &[Variant<Run<Fixed<i16>>>] = &[
         name: "dsp",
         get: dsp::w8a16,
     },
-    #[cfg(target_arch = "arm")]
+    #[cfg(mve)]
     Variant {
         name: "mve",
         get: mve::w8a16,
