@@ -4,7 +4,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(target_arch = "arm")]
+#[cfg(all(target_arch = "arm", target_feature = "dsp"))]
 mod dsp;
 #[cfg(target_arch = "x86_64")]
 mod float_x86;
@@ -86,7 +86,7 @@ pub const W8A16: &[Variant<Run<Fixed<i16>>>] = &[
         name: "neon",
         get: neon::w8a16,
     },
-    #[cfg(target_arch = "arm")]
+    #[cfg(all(target_arch = "arm", target_feature = "dsp"))]
     Variant {
         name: "dsp",
         get: dsp::w8a16,
@@ -119,7 +119,7 @@ pub const W8A8: &[Variant<Run<Fixed<i8>>>] = &[
         name: "neon",
         get: neon::w8a8,
     },
-    #[cfg(target_arch = "arm")]
+    #[cfg(all(target_arch = "arm", target_feature = "dsp"))]
     Variant {
         name: "dsp",
         get: dsp::w8a8,

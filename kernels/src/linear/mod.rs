@@ -4,7 +4,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(target_arch = "arm")]
+#[cfg(all(target_arch = "arm", target_feature = "dsp"))]
 mod dsp;
 #[cfg(target_arch = "x86_64")]
 mod float_x86;
@@ -170,6 +170,7 @@ pub const W8A16: &[Variant<Kernel<crate::arith::Fixed<i16>>>] = &[
         get: neon_dot::w8a16,
     },
     #[cfg(target_arch = "arm")]
+    #[cfg(all(target_arch = "arm", target_feature = "dsp"))]
     Variant {
         name: "dsp",
         get: dsp::w8a16,
@@ -208,6 +209,7 @@ pub const W8A8: &[Variant<Kernel<crate::arith::Fixed<i8>>>] = &[
         get: neon_dot::w8a8,
     },
     #[cfg(target_arch = "arm")]
+    #[cfg(all(target_arch = "arm", target_feature = "dsp"))]
     Variant {
         name: "dsp",
         get: dsp::w8a8,
