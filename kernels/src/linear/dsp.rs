@@ -163,10 +163,17 @@ macro_rules! bias {
     ($shift:literal) => {
         concat!(
             "ldrd r7, lr, [r2], #8
-             add r8, r7, r8, lsl #", $shift, "
-             add r9, r7, r9, lsl #", $shift, "
-             add r10, lr, r10, lsl #", $shift, "
-             add r11, lr, r11, lsl #", $shift
+             add r8, r7, r8, lsl #",
+            $shift,
+            "
+             add r9, r7, r9, lsl #",
+            $shift,
+            "
+             add r10, lr, r10, lsl #",
+            $shift,
+            "
+             add r11, lr, r11, lsl #",
+            $shift
         )
     };
 }
@@ -376,7 +383,10 @@ fn is_whole<I: FixedInput, X>(matrix: &Matrix<'_, Fixed<I>>, taps: &Taps<'_, X>)
     weights.is_some_and(|weights| weights <= matrix.weights.len())
         && (matrix.bias.is_empty() || outputs <= matrix.bias.len())
         && outputs <= matrix.scale.multiplier.len().min(matrix.scale.shift.len())
-        && taps.pieces().iter().all(|piece| piece.k + piece.len <= inputs)
+        && taps
+            .pieces()
+            .iter()
+            .all(|piece| piece.k + piece.len <= inputs)
 }
 
 /// Multiplies; arguments as [`super::Run`]. Pixels without room in `out` are left out.

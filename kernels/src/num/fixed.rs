@@ -63,7 +63,6 @@ pub(super) const LN: [i32; LN_DEGREE + 1] = {
 };
 
 /// `log2(e)` in Q1.30.
-pub(super) const LOG2_E_Q30: u64 = nearest(core::f64::consts::LOG2_E * 1_073_741_824.0) as u64;
 pub(crate) const LOG2_E_Q30: u64 = nearest(core::f64::consts::LOG2_E * 1_073_741_824.0) as u64;
 
 const fn nearest(x: f64) -> i32 {

@@ -10,10 +10,10 @@ pub mod float;
 pub(crate) mod float_avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod float_avx512;
-#[cfg(target_arch = "aarch64")]
-pub(crate) mod neon;
 #[cfg(mve)]
 pub(crate) mod mve;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 mod series;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod simd;
