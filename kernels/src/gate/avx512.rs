@@ -10,10 +10,10 @@ pub(crate) fn f32() -> Option<Run<Float<f32>>> {
 
 /// Returns the entry points where this machine has the instructions.
 pub(crate) fn w8a16() -> Option<Run<Fixed<i16>>> {
-    None
+    super::fixed_x86::avx512_i16()
 }
 
 /// Returns the entry points where this machine has the instructions.
 pub(crate) fn w8a8() -> Option<Run<Fixed<i8>>> {
-    None
+    super::fixed_x86::avx512_i8()
 }

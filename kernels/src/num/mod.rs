@@ -5,6 +5,10 @@
 //! of the platform's math library.
 
 pub mod fixed;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod fixed_avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod fixed_avx512;
 pub mod float;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod float_avx2;
@@ -14,6 +18,8 @@ pub(crate) mod float_avx512;
 pub(crate) mod mve;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod lanes;
 mod series;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod simd;

@@ -120,14 +120,14 @@ pub(crate) trait Simd: Copy {
 
 /// Returns the numbers from `at` on, at most `len`, fewer where there are no more.
 #[inline(always)]
-pub(crate) fn part(x: &[f32], at: usize, len: usize) -> &[f32] {
+pub(crate) fn part<T>(x: &[T], at: usize, len: usize) -> &[T] {
     let x = x.get(at..).unwrap_or_default();
     x.get(..len).unwrap_or(x)
 }
 
 /// As [`part`], to be written.
 #[inline(always)]
-pub(crate) fn part_mut(x: &mut [f32], at: usize, len: usize) -> &mut [f32] {
+pub(crate) fn part_mut<T>(x: &mut [T], at: usize, len: usize) -> &mut [T] {
     let x = x.get_mut(at..).unwrap_or_default();
     let len = len.min(x.len());
     x.get_mut(..len).unwrap_or_default()

@@ -10,5 +10,5 @@ pub(crate) fn f32() -> Option<Run<Float<f32>>> {
 
 /// Returns the entry points where this machine has the instructions.
 pub(crate) fn w8a16() -> Option<Run<Fixed<i16>>> {
-    None
+    super::fixed_x86::avx512()
 }
