@@ -7,6 +7,10 @@ mod avx512;
 #[cfg(all(target_arch = "arm", target_feature = "dsp"))]
 mod dsp;
 #[cfg(target_arch = "x86_64")]
+mod fixed_inputs;
+#[cfg(target_arch = "x86_64")]
+mod fixed_x86;
+#[cfg(target_arch = "x86_64")]
 mod float_x86;
 mod forms;
 #[cfg(mve)]

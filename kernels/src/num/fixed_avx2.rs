@@ -4,7 +4,7 @@
 
 use core::arch::x86_64::*;
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Products};
 
 /// The proof that the machine has AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -165,5 +165,27 @@ impl Lanes for Avx2 {
         // The division is off by less than 2^-8: what is left rounds down.
         let bias = intrinsic!(_mm256_set1_ps(0.5 - 1.0 / 256.0));
         intrinsic!(_mm256_cvttps_epi32(_mm256_add_ps(q, bias)))
+    }
+}
+
+impl Products for Avx2 {
+    const QUADS: bool = false;
+    const PANEL: usize = 2;
+    const PIXELS: usize = 4;
+
+    #[inline(always)]
+    unsafe fn read(self, from: *const i32) -> __m256i {
+        intrinsic!(_mm256_loadu_si256(from.cast()))
+    }
+
+    #[inline(always)]
+    fn dot_pairs(self, acc: __m256i, x: __m256i, w: __m256i) -> __m256i {
+        self.add(acc, self.mul_pairs(x, w))
+    }
+
+    /// The instruction that there is saturates sums of 16 bits.
+    #[inline(always)]
+    fn dot_quads(self, acc: __m256i, _: __m256i, _: __m256i) -> __m256i {
+        acc
     }
 }

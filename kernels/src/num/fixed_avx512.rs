@@ -4,7 +4,7 @@
 
 use core::arch::x86_64::*;
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Products};
 
 /// The proof that the machine has AVX-512 F, BW, DQ, VL and VNNI.
 #[derive(Clone, Copy, Debug)]
@@ -153,5 +153,26 @@ impl Lanes for Avx512 {
         // The division is off by less than 2^-8: what is left rounds down.
         let bias = intrinsic!(_mm512_set1_ps(0.5 - 1.0 / 256.0));
         intrinsic!(_mm512_cvttps_epi32(_mm512_add_ps(q, bias)))
+    }
+}
+
+impl Products for Avx512 {
+    const QUADS: bool = true;
+    const PANEL: usize = 3;
+    const PIXELS: usize = 8;
+
+    #[inline(always)]
+    unsafe fn read(self, from: *const i32) -> __m512i {
+        intrinsic!(_mm512_loadu_si512(from.cast()))
+    }
+
+    #[inline(always)]
+    fn dot_pairs(self, acc: __m512i, x: __m512i, w: __m512i) -> __m512i {
+        intrinsic!(_mm512_dpwssd_epi32(acc, x, w))
+    }
+
+    #[inline(always)]
+    fn dot_quads(self, acc: __m512i, x: __m512i, w: __m512i) -> __m512i {
+        intrinsic!(_mm512_dpbusd_epi32(acc, x, w))
     }
 }

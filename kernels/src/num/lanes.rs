@@ -4,6 +4,8 @@
 //! A value of a type that is [`Lanes`] proves that the machine has the instructions. Kernels are
 //! generic over it and always inlined into a function that enables them ([`super::simd::entry`]).
 
+#![expect(unsafe_code, reason = "a vector is read through a pointer")]
+
 use super::fixed::{EXP2, LN, LOG2_E_Q14, LOG2_E_Q30};
 use crate::arith::FixedInput;
 
@@ -104,6 +106,29 @@ pub(crate) trait Lanes: Copy {
     /// Returns `round(2^30 / d)` or one less, for `d` in `[2^15, 2^16]`: single precision, to be
     /// corrected.
     fn reciprocal_30(self, d: Self::V) -> Self::V;
+}
+
+/// Sums of products of groups of narrow integers.
+pub(crate) trait Products: Lanes {
+    /// Whether there is [`Products::dot_quads`].
+    const QUADS: bool;
+    /// Vectors of outputs that a matrix product takes at a time, at most.
+    const PANEL: usize;
+    /// Pixels that it takes at a time.
+    const PIXELS: usize;
+
+    /// Returns the vector at `from`.
+    ///
+    /// # Safety
+    /// `LANES` integers can be read at `from`.
+    unsafe fn read(self, from: *const i32) -> Self::V;
+
+    /// Returns `acc` plus the sum of the products of each lane's two signed halves.
+    fn dot_pairs(self, acc: Self::V, x: Self::V, w: Self::V) -> Self::V;
+
+    /// Returns `acc` plus the sum of the products of each lane's four bytes, unsigned in `x` and
+    /// signed in `w`; anything where there is no such instruction.
+    fn dot_quads(self, acc: Self::V, x: Self::V, w: Self::V) -> Self::V;
 }
 
 /// Largest number of lanes.
