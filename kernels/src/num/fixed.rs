@@ -37,7 +37,7 @@ pub(super) const EXP_DEGREE: usize = 6;
 pub(super) const LN_DEGREE: usize = 8;
 
 /// `(-ln 2)^k 2^-1/2 / k!` in Q0.31.
-pub(super) const EXP2: [i32; EXP_DEGREE + 1] = {
+pub(crate) const EXP2: [i32; EXP_DEGREE + 1] = {
     let series = series::exponential::<{ EXP_DEGREE + 1 }>();
     let mut out = [0; EXP_DEGREE + 1];
     let mut factor = core::f64::consts::FRAC_1_SQRT_2;

@@ -4,6 +4,8 @@
 //! of IEEE 754 with round to nearest even, the fused multiply-add, integer operations, and nothing
 //! of the platform's math library.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod double_avx512;
 pub mod fixed;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod fixed_avx2;
