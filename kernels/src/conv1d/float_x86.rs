@@ -2,9 +2,10 @@
 
 use super::{FloatParams, Run};
 use crate::arith::Float;
+use crate::config::CONV1D_TAPS;
 use crate::num::float_avx2::Avx2;
 use crate::num::float_avx512::Avx512;
-use crate::num::simd::{Simd, entry, logistic, part, part_mut};
+use crate::num::simd::{Column, ColumnMut, GROUP, Lanes, Simd, entry, logistic, part};
 use crate::rows::Rows;
 
 /// As `super::reference::float`, a vector of channels after another, whose last pixels stay in
@@ -19,28 +20,58 @@ fn run<S: Simd>(
 ) {
     let inner = x.len().max(1);
     let pixels = out.len() / inner;
-    if !x.holds(pixels) {
-        return;
-    }
     for e in (0..inner).step_by(S::LANES) {
-        let lanes = S::LANES.min(inner - e);
-        let of_tap = |values, tap: usize| s.load(part(values, tap * inner + e, lanes));
-        let taps = [0, 1, 2, 3].map(|tap| of_tap(params.taps, tap));
-        let bias = of_tap(params.bias, 0);
-        let mut past = [0, 1, 2].map(|tap| of_tap(history, tap));
-        for i in 0..pixels {
-            let newest = s.load(part(x.values(), i * x.stride() + e, lanes));
-            let mut sum = bias;
-            for (tap, value) in taps.into_iter().zip([past[0], past[1], past[2], newest]) {
-                sum = s.fma(tap, value, sum);
+        let lanes = Lanes::new(s, inner - e, pixels);
+        let of_tap = Lanes::new(s, inner - e, CONV1D_TAPS);
+        let past = Lanes::new(s, inner - e, CONV1D_TAPS - 1);
+        let x = lanes.of(x.values(), e, x.stride());
+        let (Some(x), Some(out)) = (x, lanes.of_mut(out, e, inner)) else {
+            return;
+        };
+        let taps = of_tap.of(params.taps, e, inner);
+        let (Some(taps), Some(past)) = (taps, past.of_mut(history, e, inner)) else {
+            return;
+        };
+        let bias = s.load(part(params.bias, e, S::LANES));
+        channels(s, (taps, bias), past, x, out);
+    }
+}
+
+/// Convolves a vector of channels.
+#[inline(always)]
+fn channels<S: Simd>(
+    s: S,
+    (taps, bias): (Column<'_, S>, S::V),
+    mut history: ColumnMut<'_, S>,
+    x: Column<'_, S>,
+    mut out: ColumnMut<'_, S>,
+) {
+    let taps = [
+        taps.load(s, 0),
+        taps.load(s, 1),
+        taps.load(s, 2),
+        taps.load(s, 3),
+    ];
+    let mut past = [history.load(s, 0), history.load(s, 1), history.load(s, 2)];
+    for i in (0..x.pixels()).step_by(GROUP) {
+        let mut sums = [bias; GROUP];
+        for (k, sum) in sums.iter_mut().enumerate() {
+            let newest = x.load(s, i + k);
+            *sum = s.fma(taps[0], past[0], *sum);
+            *sum = s.fma(taps[1], past[1], *sum);
+            *sum = s.fma(taps[2], past[2], *sum);
+            *sum = s.fma(taps[3], newest, *sum);
+            if i + k < x.pixels() {
+                past = [past[1], past[2], newest];
             }
-            let silu = s.mul(sum, logistic(s, sum));
-            s.store(part_mut(out, i * inner + e, lanes), silu);
-            past = [past[1], past[2], newest];
         }
-        for (tap, value) in past.into_iter().enumerate() {
-            s.store(part_mut(history, tap * inner + e, lanes), value);
+        let factors = logistic(s, sums);
+        for k in 0..GROUP {
+            out.store(s, i + k, s.mul(sums[k], factors[k]));
         }
+    }
+    for (tap, value) in past.into_iter().enumerate() {
+        history.store(s, tap, value);
     }
 }
 

@@ -4,21 +4,31 @@ use super::Run;
 use crate::arith::Float;
 use crate::num::float_avx2::Avx2;
 use crate::num::float_avx512::Avx512;
-use crate::num::simd::{Simd, entry, logistic, part};
+use crate::num::simd::{GROUP, Lanes, Simd, entry, logistic};
 use crate::rows::Rows;
 
-/// As `super::reference::float`.
+/// As `super::reference::float`, a vector of channels of some pixels after another.
 #[inline(always)]
 fn run<S: Simd>(s: S, (): &(), y: &[f32], z: Rows<'_, f32>, out: &mut [f32]) {
     let inner = z.len().max(1);
-    let pixels = out.chunks_exact_mut(inner).zip(y.chunks_exact(inner));
-    for (i, (out, y)) in pixels.enumerate() {
-        let z = part(z.values(), i * z.stride(), inner);
-        let vectors = out.chunks_mut(S::LANES).zip(y.chunks(S::LANES));
-        for ((out, y), z) in vectors.zip(z.chunks(S::LANES)) {
-            let z = s.load(z);
-            let product = s.mul(s.load(y), z);
-            s.store(out, s.mul(product, logistic(s, z)));
+    let pixels = out.len().min(y.len()) / inner;
+    for e in (0..inner).step_by(S::LANES) {
+        let lanes = Lanes::new(s, inner - e, pixels);
+        let y = lanes.of(y, e, inner);
+        let z = lanes.of(z.values(), e, z.stride());
+        let (Some(y), Some(z), Some(mut out)) = (y, z, lanes.of_mut(out, e, inner)) else {
+            return;
+        };
+        for i in (0..pixels).step_by(GROUP) {
+            let mut values = [s.splat(0.0); GROUP];
+            for (k, value) in values.iter_mut().enumerate() {
+                *value = z.load(s, i + k);
+            }
+            let factors = logistic(s, values);
+            for k in 0..GROUP {
+                let product = s.mul(y.load(s, i + k), values[k]);
+                out.store(s, i + k, s.mul(product, factors[k]));
+            }
         }
     }
 }

@@ -162,6 +162,13 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn fence(self, x: &mut [__m256]) {
+        if let [a, b, c, d] = x {
+            intrinsic!(fence(a, b, c, d));
+        }
+    }
+
+    #[inline(always)]
     fn block(self, v: __m256) -> Self::Block {
         [v; 8]
     }
@@ -197,5 +204,22 @@ impl Avx2 {
         let exponent = intrinsic!(_mm256_add_epi32(n, bias));
         let bits = intrinsic!(_mm256_slli_epi32::<23>(exponent));
         intrinsic!(_mm256_castsi256_ps(bits))
+    }
+}
+
+/// See [`Simd::fence`].
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn fence(a: &mut __m256, b: &mut __m256, c: &mut __m256, d: &mut __m256) {
+    // SAFETY: a comment.
+    unsafe {
+        core::arch::asm!(
+            "/* {0} {1} {2} {3} */",
+            inout(ymm_reg) * a,
+            inout(ymm_reg) * b,
+            inout(ymm_reg) * c,
+            inout(ymm_reg) * d,
+            options(pure, nomem, nostack, preserves_flags),
+        );
     }
 }

@@ -140,6 +140,13 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn fence(self, x: &mut [__m512]) {
+        if let [a, b, c, d] = x {
+            intrinsic!(fence(a, b, c, d));
+        }
+    }
+
+    #[inline(always)]
     fn block(self, v: __m512) -> Self::Block {
         [v; 16]
     }
@@ -177,5 +184,22 @@ impl Simd for Avx512 {
             out[12 + j] = intrinsic!(_mm512_shuffle_f32x4::<0xdd>(c[4 + j], c[12 + j]));
         }
         out
+    }
+}
+
+/// See [`Simd::fence`].
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fence(a: &mut __m512, b: &mut __m512, c: &mut __m512, d: &mut __m512) {
+    // SAFETY: a comment.
+    unsafe {
+        core::arch::asm!(
+            "/* {0} {1} {2} {3} */",
+            inout(zmm_reg) * a,
+            inout(zmm_reg) * b,
+            inout(zmm_reg) * c,
+            inout(zmm_reg) * d,
+            options(pure, nomem, nostack, preserves_flags),
+        );
     }
 }

@@ -8,6 +8,10 @@
 
 use super::float::{EXP_MIN, EXP_SERIES, LN_1P_HIGH, LN_1P_SERIES, LN_2_HI, LN_2_LO, ROUND_F32};
 
+/// Vectors whose chains of instructions go step by step together, so that each hides the others'
+/// latency.
+pub(crate) const GROUP: usize = 4;
+
 /// An instruction set; its operations are those of IEEE 754, rounded to nearest even, and keep
 /// subnormals.
 pub(crate) trait Simd: Copy {
@@ -93,6 +97,13 @@ pub(crate) trait Simd: Copy {
     /// Exchanges rows and columns.
     fn transpose(self, rows: Self::Block) -> Self::Block;
 
+    /// Has the compiler keep the order of instructions before and after these values, where they
+    /// are [`GROUP`]; no instruction itself.
+    ///
+    /// Left to itself it puts chains of instructions one after another, too long for the
+    /// processor to see the next one.
+    fn fence(self, x: &mut [Self::V]);
+
     /// Returns the numbers at the front of `from`, zero in lanes that it does not reach.
     #[inline(always)]
     fn load(self, from: &[f32]) -> Self::V {
@@ -118,6 +129,128 @@ pub(crate) trait Simd: Copy {
     }
 }
 
+/// The same lanes of several pixels.
+#[derive(Clone, Copy)]
+pub(crate) struct Lanes<S: Simd> {
+    front: S::Front,
+    lanes: usize,
+    pixels: usize,
+}
+
+impl<S: Simd> Lanes<S> {
+    /// Takes the first `lanes` lanes of `pixels` pixels.
+    #[inline(always)]
+    pub(crate) fn new(s: S, lanes: usize, pixels: usize) -> Self {
+        let lanes = lanes.min(S::LANES);
+        Self {
+            front: s.front(lanes),
+            lanes,
+            pixels,
+        }
+    }
+
+    /// Returns the vectors that begin at `at` and every `stride` numbers after it, of all pixels;
+    /// nothing where `values` does not hold them.
+    #[inline(always)]
+    pub(crate) fn of<'a>(
+        &self,
+        values: &'a [f32],
+        at: usize,
+        stride: usize,
+    ) -> Option<Column<'a, S>> {
+        let values = values.get(at..)?;
+        self.fit(values.len(), stride).then_some(Column {
+            lanes: *self,
+            from: values.as_ptr(),
+            stride,
+            values: core::marker::PhantomData,
+        })
+    }
+
+    /// As [`Lanes::of`], to be written too.
+    #[inline(always)]
+    pub(crate) fn of_mut<'a>(
+        &self,
+        values: &'a mut [f32],
+        at: usize,
+        stride: usize,
+    ) -> Option<ColumnMut<'a, S>> {
+        let values = values.get_mut(at..)?;
+        self.fit(values.len(), stride).then_some(ColumnMut {
+            lanes: *self,
+            from: values.as_mut_ptr(),
+            stride,
+            values: core::marker::PhantomData,
+        })
+    }
+
+    /// Tells whether `len` numbers hold the lanes of all pixels.
+    #[inline(always)]
+    fn fit(&self, len: usize, stride: usize) -> bool {
+        let before = self.pixels.saturating_sub(1).checked_mul(stride);
+        before
+            .and_then(|before| before.checked_add(self.lanes))
+            .is_some_and(|end| end <= len)
+    }
+}
+
+/// Vectors of numbers that lie at a stride, see [`Lanes::of`].
+#[derive(Clone, Copy)]
+pub(crate) struct Column<'a, S: Simd> {
+    lanes: Lanes<S>,
+    from: *const f32,
+    stride: usize,
+    values: core::marker::PhantomData<&'a [f32]>,
+}
+
+impl<S: Simd> Column<'_, S> {
+    /// Returns the number of pixels.
+    #[inline(always)]
+    pub(crate) fn pixels(&self) -> usize {
+        self.lanes.pixels
+    }
+
+    /// Returns the vector of pixel `i`, zero past the last pixel.
+    #[inline(always)]
+    pub(crate) fn load(&self, s: S, i: usize) -> S::V {
+        if i >= self.lanes.pixels {
+            return s.splat(0.0);
+        }
+        // SAFETY: `Lanes::of` found the lanes of every pixel in the slice.
+        unsafe { s.read_front(self.from.wrapping_add(i * self.stride), self.lanes.front) }
+    }
+}
+
+/// As [`Column`], to be written too.
+pub(crate) struct ColumnMut<'a, S: Simd> {
+    lanes: Lanes<S>,
+    from: *mut f32,
+    stride: usize,
+    values: core::marker::PhantomData<&'a mut [f32]>,
+}
+
+impl<S: Simd> ColumnMut<'_, S> {
+    /// Returns the vector of pixel `i`, zero past the last pixel.
+    #[inline(always)]
+    pub(crate) fn load(&self, s: S, i: usize) -> S::V {
+        if i >= self.lanes.pixels {
+            return s.splat(0.0);
+        }
+        // SAFETY: `Lanes::of_mut` found the lanes of every pixel in the slice.
+        unsafe { s.read_front(self.from.wrapping_add(i * self.stride), self.lanes.front) }
+    }
+
+    /// Writes the vector of pixel `i`; nothing past the last pixel.
+    #[inline(always)]
+    pub(crate) fn store(&mut self, s: S, i: usize, v: S::V) {
+        if i < self.lanes.pixels {
+            let to = self.from.wrapping_add(i * self.stride);
+            // SAFETY: as in `load`.
+            unsafe { s.write_front(to, self.lanes.front, v) };
+        }
+    }
+}
+
 /// Returns the numbers from `at` on, at most `len`, fewer where there are no more.
 #[inline(always)]
 pub(crate) fn part<T>(x: &[T], at: usize, len: usize) -> &[T] {
@@ -133,57 +266,98 @@ pub(crate) fn part_mut<T>(x: &mut [T], at: usize, len: usize) -> &mut [T] {
     x.get_mut(..len).unwrap_or_default()
 }
 
-/// As `super::float::exponential`, of numbers up to 88.
+/// As `super::float::exponential`, of vectors of numbers up to 88.
+///
+/// Here and below, `K` vectors go step by step together.
 #[inline(always)]
-pub(crate) fn exponential<S: Simd>(s: S, x: S::V) -> S::V {
-    let round = s.splat(ROUND_F32);
-    let x = s.max(s.splat(EXP_MIN), x);
-    let shifted = s.fma(x, s.splat(core::f32::consts::LOG2_E), round);
-    let n = s.sub(shifted, round);
-    let r = s.fma(n, s.splat(-LN_2_HI), x);
-    let r = s.fma(n, s.splat(-LN_2_LO), r);
+pub(crate) fn exponential<S: Simd, const K: usize>(s: S, x: [S::V; K]) -> [S::V; K] {
+    let (mut r, mut n, mut shifted) = (x, x, x);
     let [c0, c1, c2, c3, c4, c5, c6, c7] = EXP_SERIES;
-    let mut sum = s.splat(c7 as f32);
-    for c in [c6, c5, c4, c3, c2, c1, c0] {
-        sum = s.fma(sum, r, s.splat(c as f32));
+    let mut sum = [s.splat(c7 as f32); K];
+    for k in 0..K {
+        r[k] = s.max(s.splat(EXP_MIN), x[k]);
     }
-    s.scale(sum, n, shifted)
+    for k in 0..K {
+        let log2_e = s.splat(core::f32::consts::LOG2_E);
+        shifted[k] = s.fma(r[k], log2_e, s.splat(ROUND_F32));
+    }
+    for k in 0..K {
+        n[k] = s.sub(shifted[k], s.splat(ROUND_F32));
+    }
+    for ln_2 in [LN_2_HI, LN_2_LO] {
+        for k in 0..K {
+            r[k] = s.fma(n[k], s.splat(-ln_2), r[k]);
+        }
+    }
+    for c in [c6, c5, c4, c3, c2, c1, c0] {
+        for k in 0..K {
+            sum[k] = s.fma(sum[k], r[k], s.splat(c as f32));
+        }
+        s.fence(&mut sum);
+    }
+    for k in 0..K {
+        sum[k] = s.scale(sum[k], n[k], shifted[k]);
+    }
+    sum
+}
+
+/// Returns `e^-|x|`.
+#[inline(always)]
+fn decay<S: Simd, const K: usize>(s: S, x: [S::V; K]) -> [S::V; K] {
+    let mut negative = x;
+    for x in &mut negative {
+        *x = s.negative(*x);
+    }
+    exponential(s, negative)
 }
 
 /// As [`super::float::Real::logistic`].
 #[inline(always)]
-pub(crate) fn logistic<S: Simd>(s: S, x: S::V) -> S::V {
+pub(crate) fn logistic<S: Simd, const K: usize>(s: S, x: [S::V; K]) -> [S::V; K] {
     let one = s.splat(1.0);
-    let t = exponential(s, s.negative(x));
-    let numerator = s.select_less(x, s.splat(0.0), t, one);
-    s.div(numerator, s.add(one, t))
+    let mut out = decay(s, x);
+    for k in 0..K {
+        let numerator = s.select_less(x[k], s.splat(0.0), out[k], one);
+        out[k] = s.div(numerator, s.add(one, out[k]));
+    }
+    out
 }
 
 /// As [`super::float::Real::soft_plus`].
 #[inline(always)]
-pub(crate) fn soft_plus<S: Simd>(s: S, x: S::V) -> S::V {
-    let positive = s.max(x, s.splat(0.0));
-    let u = exponential(s, s.negative(x));
-    s.add(positive, ln_1p(s, u))
+pub(crate) fn soft_plus<S: Simd, const K: usize>(s: S, x: [S::V; K]) -> [S::V; K] {
+    let mut out = ln_1p(s, decay(s, x));
+    for k in 0..K {
+        out[k] = s.add(s.max(x[k], s.splat(0.0)), out[k]);
+    }
+    out
 }
 
 /// As `super::float::ln_1p`.
 #[inline(always)]
-fn ln_1p<S: Simd>(s: S, u: S::V) -> S::V {
-    let zero = s.splat(0.0);
-    let threshold = s.splat(LN_1P_HIGH);
-    let half = s.mul(s.sub(u, s.splat(1.0)), s.splat(0.5));
-    let f = s.select_less(threshold, u, half, u);
-    let offset = s.select_less(threshold, u, s.splat(core::f32::consts::LN_2), zero);
-    let q = s.div(f, s.add(f, s.splat(2.0)));
-    let z = s.mul(q, q);
-    let [first, rest @ ..] = LN_1P_SERIES;
-    let mut sum = s.splat(first);
-    for c in rest {
-        sum = s.fma(sum, z, s.splat(c));
+fn ln_1p<S: Simd, const K: usize>(s: S, u: [S::V; K]) -> [S::V; K] {
+    let high = s.splat(LN_1P_HIGH);
+    let (mut q, mut z, mut out) = (u, u, u);
+    for k in 0..K {
+        let half = s.mul(s.sub(u[k], s.splat(1.0)), s.splat(0.5));
+        let f = s.select_less(high, u[k], half, u[k]);
+        q[k] = s.div(f, s.add(f, s.splat(2.0)));
+        z[k] = s.mul(q[k], q[k]);
     }
-    let double = s.add(q, q);
-    s.add(s.fma(s.mul(sum, z), double, double), offset)
+    let [first, rest @ ..] = LN_1P_SERIES;
+    let mut sum = [s.splat(first); K];
+    for c in rest {
+        for k in 0..K {
+            sum[k] = s.fma(sum[k], z[k], s.splat(c));
+        }
+    }
+    for k in 0..K {
+        let double = s.add(q[k], q[k]);
+        let ln_2 = s.splat(core::f32::consts::LN_2);
+        let offset = s.select_less(high, u[k], ln_2, s.splat(0.0));
+        out[k] = s.add(s.fma(s.mul(sum[k], z[k]), double, double), offset);
+    }
+    out
 }
 
 /// Makes the function that runs a generic kernel with an instruction set.

@@ -5,10 +5,11 @@ use crate::arith::Float;
 use crate::config::Decay;
 use crate::num::float_avx2::Avx2;
 use crate::num::float_avx512::Avx512;
-use crate::num::simd::{Simd, entry, exponential, part, part_mut};
+use crate::num::simd::{Column, ColumnMut, GROUP, Lanes, Simd, entry, exponential, part, part_mut};
+use crate::rows::Rows;
 
-/// As `super::reference::float`, a vector of channels after another: its states stay in registers
-/// over all pixels, up to 16 at a time.
+/// As `super::reference::float`, a vector of channels after another and, of it, some states after
+/// others, which stay in registers over all pixels; the outputs wait in `out`.
 #[inline(always)]
 fn run<S: Simd>(
     s: S,
@@ -25,117 +26,178 @@ fn run<S: Simd>(
         return;
     }
     for e in (0..inner).step_by(S::LANES) {
-        let mut channels = Channels {
-            params,
-            tokens,
-            inner,
-            e,
-            lanes: S::LANES.min(inner - e),
-            pixels,
+        let Some(mut channels) = Channels::new(s, params, tokens, (e, pixels), out) else {
+            return;
         };
-        channels.skip(s, out);
+        channels.skip(s);
         let mut n = 0;
         while n < states {
-            n += match states - n {
-                16.. => channels.advance::<S, 16>(s, n, state, out),
-                8.. => channels.advance::<S, 8>(s, n, state, out),
-                4.. => channels.advance::<S, 4>(s, n, state, out),
-                _ => channels.advance::<S, 1>(s, n, state, out),
+            let Some(advanced) = channels.advance_some(s, (n, states - n), state) else {
+                return;
             };
+            n += advanced;
         }
     }
 }
 
 /// A vector of channels over some pixels.
-struct Channels<'a> {
+struct Channels<'a, S: Simd> {
     params: &'a FloatParams<'a>,
     tokens: &'a Tokens<'a, Float<f32>>,
-    inner: usize,
     /// The first channel.
     e: usize,
-    lanes: usize,
     pixels: usize,
+    u: Column<'a, S>,
+    dt: Column<'a, S>,
+    out: ColumnMut<'a, S>,
 }
 
-impl Channels<'_> {
+impl<'a, S: Simd> Channels<'a, S> {
+    /// Takes the channels from `e` on; nothing where a slice is too short.
+    #[inline(always)]
+    fn new(
+        s: S,
+        params: &'a FloatParams<'a>,
+        tokens: &'a Tokens<'a, Float<f32>>,
+        (e, pixels): (usize, usize),
+        out: &'a mut [f32],
+    ) -> Option<Self> {
+        let inner = params.skip.len();
+        let lanes = Lanes::new(s, inner.checked_sub(e)?, pixels);
+        Some(Self {
+            params,
+            tokens,
+            e,
+            pixels,
+            u: lanes.of(tokens.u, e, inner)?,
+            dt: lanes.of(tokens.dt, e, inner)?,
+            out: lanes.of_mut(out, e, inner)?,
+        })
+    }
+
     /// Puts out `D u`.
     #[inline(always)]
-    fn skip<S: Simd>(&self, s: S, out: &mut [f32]) {
-        let skip = s.load(part(self.params.skip, self.e, self.lanes));
+    fn skip(&mut self, s: S) {
+        let skip = s.load(part(self.params.skip, self.e, S::LANES));
         for i in 0..self.pixels {
-            let at = i * self.inner + self.e;
-            let u = s.load(part(self.tokens.u, at, self.lanes));
-            s.store(part_mut(out, at, self.lanes), s.mul(skip, u));
+            self.out.store(s, i, s.mul(skip, self.u.load(s, i)));
         }
     }
 
-    /// Advances states `first..first + N` and adds them to the outputs; returns `N`.
+    /// Advances states `first..`, at most `states` of them, and adds them to the outputs; returns
+    /// how many.
     #[inline(always)]
-    fn advance<S: Simd, const N: usize>(
+    fn advance_some(
+        &mut self,
+        s: S,
+        (first, states): (usize, usize),
+        state: &mut [f32],
+    ) -> Option<usize> {
+        match (self.params.decay, states) {
+            (Decay::Full, GROUP..) => self.advance_full::<GROUP>(s, first, state),
+            (Decay::Full, _) => self.advance_full::<1>(s, first, state),
+            (Decay::Tied, 16..) => self.advance_tied::<16>(s, first, state),
+            (Decay::Tied, 4..) => self.advance_tied::<4>(s, first, state),
+            (Decay::Tied, _) => self.advance_tied::<1>(s, first, state),
+        }
+    }
+
+    /// Returns states `first..first + N` of `values`, `[states, E]`.
+    #[inline(always)]
+    fn of_states<const N: usize>(&self, s: S, first: usize, values: &[f32]) -> [S::V; N] {
+        let inner = self.params.skip.len();
+        let lanes = S::LANES.min(inner - self.e);
+        let mut vectors = [s.splat(0.0); N];
+        for (n, v) in vectors.iter_mut().enumerate() {
+            *v = s.load(part(values, (first + n) * inner + self.e, lanes));
+        }
+        vectors
+    }
+
+    /// Keeps states `first..first + N`.
+    #[inline(always)]
+    fn keep<const N: usize>(&self, s: S, first: usize, h: [S::V; N], state: &mut [f32]) {
+        let inner = self.params.skip.len();
+        let lanes = S::LANES.min(inner - self.e);
+        for (n, h) in h.into_iter().enumerate() {
+            s.store(part_mut(state, (first + n) * inner + self.e, lanes), h);
+        }
+    }
+
+    /// Advances `N` states with a rate each.
+    #[inline(always)]
+    fn advance_full<const N: usize>(
         &mut self,
         s: S,
         first: usize,
         state: &mut [f32],
-        out: &mut [f32],
-    ) -> usize {
-        let of_state =
-            |values, n| s.load(part(values, (first + n) * self.inner + self.e, self.lanes));
-        let mut h = [s.splat(0.0); N];
-        let mut rates = [s.splat(0.0); N];
-        for n in 0..N {
-            h[n] = of_state(&*state, n);
-        }
-        let tied = matches!(self.params.decay, Decay::Tied);
-        for n in 0..N {
-            rates[n] = match tied {
-                false => of_state(self.params.rate, n),
-                true => s.load(part(self.params.rate, self.e, self.lanes)),
-            };
-        }
+    ) -> Option<usize> {
+        let rates = self.of_states::<N>(s, first, self.params.rate);
+        let mut h = self.of_states::<N>(s, first, state);
         for i in 0..self.pixels {
-            let at = i * self.inner + self.e;
-            let dt = s.load(part(self.tokens.dt, at, self.lanes));
-            let drive = s.mul(dt, s.load(part(self.tokens.u, at, self.lanes)));
-            let b = part(
-                self.tokens.b.values(),
-                i * self.tokens.b.stride() + first,
-                N,
-            );
-            let c = part(
-                self.tokens.c.values(),
-                i * self.tokens.c.stride() + first,
-                N,
-            );
-            let (Some(b), Some(c)) = (b.first_chunk::<N>(), c.first_chunk::<N>()) else {
-                break;
-            };
-            let mut y = s.load(part(out, at, self.lanes));
-            let mut a = s.splat(1.0);
-            let mut base = a;
-            if tied {
-                base = exponential(s, s.mul(dt, rates[0]));
-                a = base;
-                for _ in 0..first {
-                    a = s.mul(a, base);
-                }
+            let b = weights::<N>(&self.tokens.b, i, first)?;
+            let c = weights::<N>(&self.tokens.c, i, first)?;
+            let dt = self.dt.load(s, i);
+            let drive = s.mul(dt, self.u.load(s, i));
+            let mut y = self.out.load(s, i);
+            let mut decays = rates;
+            for a in &mut decays {
+                *a = s.mul(dt, *a);
             }
+            let decays = exponential(s, decays);
             for n in 0..N {
-                if !tied {
-                    a = exponential(s, s.mul(dt, rates[n]));
-                } else if n > 0 {
-                    a = s.mul(a, base);
-                }
-                h[n] = s.fma(a, h[n], s.mul(drive, s.splat(b[n])));
+                h[n] = s.fma(decays[n], h[n], s.mul(drive, s.splat(b[n])));
                 y = s.fma(h[n], s.splat(c[n]), y);
             }
-            s.store(part_mut(out, at, self.lanes), y);
+            self.out.store(s, i, y);
         }
-        for n in 0..N {
-            let at = (first + n) * self.inner + self.e;
-            s.store(part_mut(state, at, self.lanes), h[n]);
-        }
-        N
+        self.keep(s, first, h, state);
+        Some(N)
     }
+
+    /// Advances `N` states whose decays are powers of the first one's.
+    #[inline(always)]
+    fn advance_tied<const N: usize>(
+        &mut self,
+        s: S,
+        first: usize,
+        state: &mut [f32],
+    ) -> Option<usize> {
+        let [rate] = self.of_states::<1>(s, 0, self.params.rate);
+        let mut h = self.of_states::<N>(s, first, state);
+        for i in 0..self.pixels {
+            let b = weights::<N>(&self.tokens.b, i, first)?;
+            let c = weights::<N>(&self.tokens.c, i, first)?;
+            let dt = self.dt.load(s, i);
+            let drive = s.mul(dt, self.u.load(s, i));
+            let mut y = self.out.load(s, i);
+            let [base] = exponential(s, [s.mul(dt, rate)]);
+            let mut a = base;
+            for _ in 0..first {
+                a = s.mul(a, base);
+            }
+            for n in 0..N {
+                h[n] = s.fma(a, h[n], s.mul(drive, s.splat(b[n])));
+                y = s.fma(h[n], s.splat(c[n]), y);
+                a = s.mul(a, base);
+            }
+            self.out.store(s, i, y);
+        }
+        self.keep(s, first, h, state);
+        Some(N)
+    }
+}
+
+/// Returns the weights of states `first..first + N` of pixel `i`.
+#[inline(always)]
+fn weights<'a, const N: usize>(
+    rows: &Rows<'a, f32>,
+    i: usize,
+    first: usize,
+) -> Option<&'a [f32; N]> {
+    rows.values()
+        .get(i * rows.stride() + first..)?
+        .first_chunk()
 }
 
 entry!(
