@@ -51,7 +51,7 @@ pub(crate) const EXP2: [i32; EXP_DEGREE + 1] = {
 };
 
 /// Coefficients of `ln(1 + x) / x` in Q1.30.
-pub(super) const LN: [i32; LN_DEGREE + 1] = {
+pub(crate) const LN: [i32; LN_DEGREE + 1] = {
     let exact = series::ln_1p_over_x::<{ LN_DEGREE + 1 }>();
     let mut out = [0; LN_DEGREE + 1];
     let mut k = 0;

@@ -38,10 +38,46 @@ macro_rules! assembler {
     };
 }
 
-pub(crate) use assembler;
+/// Exponent of a product of Q.24 and Q.18 to its parts, as `soft_plus` and `decay` split it: `$lo` and `$hi` are the
+/// halves of the product; leaves the fraction less 1/2, Q0.32, in `$lo`, and the whole part in `$hi`.
+macro_rules! split {
+    ($lo:literal, $hi:literal, $half:literal) => {
+        concat!(
+            "vshr.u32 ",
+            $lo,
+            ", ",
+            $lo,
+            ", #11\n",
+            "vshl.i32 ",
+            $lo,
+            ", ",
+            $lo,
+            ", #1\n",
+            "vsli.32 ",
+            $lo,
+            ", ",
+            $hi,
+            ", #22\n",
+            "vadd.i32 ",
+            $lo,
+            ", ",
+            $lo,
+            ", ",
+            $half,
+            "\n",
+            "vshr.u32 ",
+            $hi,
+            ", ",
+            $hi,
+            ", #10\n",
+        )
+    };
+}
+
+pub(crate) use {assembler, split};
 
 /// Coefficients of `exp2_neg` in the order in which Horner's rule takes them.
-const EXP2_FALLING: [i32; 7] = {
+pub(crate) const EXP2_FALLING: [i32; 7] = {
     let [e0, e1, e2, e3, e4, e5, e6] = EXP2;
     [e6, e5, e4, e3, e2, e1, e0]
 };
@@ -126,6 +162,8 @@ macro_rules! horner {
         )
     };
 }
+
+pub(crate) use horner;
 
 /// What [`silu_i16`] and its like take: constants in the order of their registers, r3 to r12.
 #[repr(C)]
