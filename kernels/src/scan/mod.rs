@@ -66,10 +66,10 @@ impl<A: Arithmetic> Clone for Kernel<A> {
 
 impl<A: Arithmetic> Copy for Kernel<A> {}
 
-/// Words of scratch that any variant for microcontrollers may ask for: the decays of each channel
-/// for one state, and two words a state.
+/// Words of scratch that any variant for microcontrollers may ask for: one a channel, padded to a
+/// vector, and four a state.
 pub const fn microcontroller_scratch_words((inner, states): (usize, usize)) -> usize {
-    inner + 2 * states
+    inner.next_multiple_of(4) + 4 * states
 }
 
 /// Parameters in floating point.

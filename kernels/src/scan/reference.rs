@@ -63,32 +63,44 @@ fn fixed<I: FixedInput>(
 ) {
     let inner = params.skip.len();
     for (i, out) in out.chunks_exact_mut(inner).enumerate() {
-        let (b, c) = (tokens.b.row(i), tokens.c.row(i));
         for (e, out) in out.iter_mut().enumerate() {
-            let (u, dt) = (tokens.u[i * inner + e].int(), tokens.dt[i * inner + e]);
-            let drive = saturate_i32(round_shift(i64::from(dt) * i64::from(u), I::BITS - 1));
-            let base = decay(dt, params.rate[e]);
-            let (mut a, mut sum) = (base, 0);
-            for (n, (&b, &c)) in b.iter().zip(c).enumerate() {
-                if n > 0 {
-                    a = match params.decay {
-                        Decay::Full => decay(dt, params.rate[n * inner + e]),
-                        Decay::Tied => ((u64::from(a) * u64::from(base) + (1 << 30)) >> 31) as u32,
-                    };
-                }
-                let h = &mut state[n * inner + e];
-                let kept = round_shift(i64::from(*h) * i64::from(a), 31);
-                let driven = i64::from(drive) * i64::from(b);
-                let state_shift = u32::from(params.state_shift[e]);
-                *h = saturate_i32(kept + round_shift(driven, state_shift));
-                sum += i64::from(*h) * i64::from(c);
-            }
-            let shift = params.shift[e];
-            let sum = saturate_i32(round_shift(sum, 15));
-            let y = mulhi(sum, params.multiplier[e]) + mulhi(u << (32 - I::BITS), params.skip[e]);
-            *out = saturate_i16((y + (1 << (shift - 1))) >> shift);
+            *out = fixed_channel(params, tokens, state, (i, e));
         }
     }
+}
+
+/// Advances channel `e` by pixel `i`.
+#[inline(always)]
+pub(super) fn fixed_channel<I: FixedInput>(
+    params: &FixedParams<'_>,
+    tokens: &Tokens<'_, Fixed<I>>,
+    state: &mut [i32],
+    (i, e): (usize, usize),
+) -> i16 {
+    let inner = params.skip.len();
+    let (b, c) = (tokens.b.row(i), tokens.c.row(i));
+    let (u, dt) = (tokens.u[i * inner + e].int(), tokens.dt[i * inner + e]);
+    let drive = saturate_i32(round_shift(i64::from(dt) * i64::from(u), I::BITS - 1));
+    let base = decay(dt, params.rate[e]);
+    let (mut a, mut sum) = (base, 0);
+    for (n, (&b, &c)) in b.iter().zip(c).enumerate() {
+        if n > 0 {
+            a = match params.decay {
+                Decay::Full => decay(dt, params.rate[n * inner + e]),
+                Decay::Tied => ((u64::from(a) * u64::from(base) + (1 << 30)) >> 31) as u32,
+            };
+        }
+        let h = &mut state[n * inner + e];
+        let kept = round_shift(i64::from(*h) * i64::from(a), 31);
+        let driven = i64::from(drive) * i64::from(b);
+        let state_shift = u32::from(params.state_shift[e]);
+        *h = saturate_i32(kept + round_shift(driven, state_shift));
+        sum += i64::from(*h) * i64::from(c);
+    }
+    let shift = params.shift[e];
+    let sum = saturate_i32(round_shift(sum, 15));
+    let y = mulhi(sum, params.multiplier[e]) + mulhi(u << (32 - I::BITS), params.skip[e]);
+    saturate_i16((y + (1 << (shift - 1))) >> shift)
 }
 
 /// Returns `x / 2^bits` rounded half up.
