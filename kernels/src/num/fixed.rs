@@ -35,6 +35,8 @@ pub fn saturate_i32(x: i64) -> i32 {
 /// Degree of the polynomial of [`exp2_neg`] and of [`ln_1p`].
 pub(super) const EXP_DEGREE: usize = 6;
 pub(super) const LN_DEGREE: usize = 8;
+pub(crate) const EXP_DEGREE: usize = 6;
+pub(crate) const LN_DEGREE: usize = 8;
 
 /// `(-ln 2)^k 2^-1/2 / k!` in Q0.31.
 pub(crate) const EXP2: [i32; EXP_DEGREE + 1] = {
@@ -61,6 +63,9 @@ pub(crate) const LN: [i32; LN_DEGREE + 1] = {
     }
     out
 };
+
+/// `log2(e)` in Q1.14.
+pub(crate) const LOG2_E_Q14: u64 = 23_637;
 
 /// `log2(e)` in Q1.30.
 pub(crate) const LOG2_E_Q30: u64 = nearest(core::f64::consts::LOG2_E * 1_073_741_824.0) as u64;
@@ -105,6 +110,8 @@ pub fn exp2_neg(n: u32, f: u32) -> u32 {
 pub fn logistic(x: i16, fraction: u8) -> i32 {
     // Below 2^30; its fraction to Q0.31.
     let product = u64::from(x.unsigned_abs()) * LOG2_E_Q14 as u64;
+    // The product is below 2^30; its fraction to Q0.31.
+    let product = u64::from(x.unsigned_abs()) * LOG2_E_Q14;
     let point = u32::from(fraction) + 14;
     let f = ((product << 31) >> point) & 0x7fff_ffff;
     let t = exp2_neg((product >> point) as u32, f as u32);
@@ -190,6 +197,14 @@ mod tests {
             last = value;
         }
         assert_eq!(exp2_neg(32, 0), 0);
+    }
+
+    /// What kernels with signed products rely on.
+    #[test]
+    fn exp2_neg_stays_below_one() {
+        // The tested error is below 512: at 1024 the value is 2^31 - 710 at most, and it falls.
+        assert!((0..=1024).all(|f| exp2_neg(0, f) < 1 << 31));
+        assert!(exp2_neg(0, 1024) + 512 < 1 << 31);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod double_avx512;
+#[cfg(all(target_arch = "arm", target_feature = "dsp"))]
+pub(crate) mod dsp;
 pub mod fixed;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod fixed_avx2;
