@@ -8,9 +8,7 @@ use core::arch::asm;
 use super::{FixedParams, Run};
 use crate::arith::{Fixed, FixedInput};
 use crate::config::CONV1D_TAPS;
-use crate::num::dsp::{
-    Silu, less_half, requantise_bytes, requantise_halves, silu, silu_begin,
-};
+use crate::num::dsp::{Silu, less_half, requantise_bytes, requantise_halves, silu, silu_begin};
 use crate::num::fixed::{logistic, requantise, saturate_i16};
 use crate::rows::Rows;
 
@@ -78,15 +76,37 @@ macro_rules! pixel {
         concat!(
             "ldrd r8, r9, [r12]
              ldrd r10, r11, [r12, #8]
-             smlad r8, r10, ", $a, ", r8
-             smlad r9, r11, ", $b, ", r9
-             ldr ", $x, ", [r6]
+             smlad r8, r10, ",
+            $a,
+            ", r8
+             smlad r9, r11, ",
+            $b,
+            ", r9
+             ldr ",
+            $x,
+            ", [r6]
              add r6, lr
-             pkhbt ", $a, ", ", $last, ", ", $x, ", lsl #16
-             pkhtb ", $b, ", ", $x, ", ", $last, ", asr #16
+             pkhbt ",
+            $a,
+            ", ",
+            $last,
+            ", ",
+            $x,
+            ", lsl #16
+             pkhtb ",
+            $b,
+            ", ",
+            $x,
+            ", ",
+            $last,
+            ", asr #16
              ldrd r10, r11, [r12, #16]
-             smlad r8, r10, ", $a, ", r8
-             smlad r9, r11, ", $b, ", r9
+             smlad r8, r10, ",
+            $a,
+            ", r8
+             smlad r9, r11, ",
+            $b,
+            ", r9
              ldrd r10, r11, [r12, #24]
              smmul r8, r8, r10
              smmul r9, r9, r11
@@ -222,7 +242,12 @@ unsafe fn activate<I: FixedInput>(
     // match says, for each; the template restores r6, r7 and the stack.
     unsafe {
         match I::BITS {
-            8 => quads!(job, x.as_ptr(), requantise_bytes!("r6", "r8", "r9"), "str r0, [r4]"),
+            8 => quads!(
+                job,
+                x.as_ptr(),
+                requantise_bytes!("r6", "r8", "r9"),
+                "str r0, [r4]"
+            ),
             _ => quads!(
                 job,
                 x.as_ptr(),
@@ -250,7 +275,10 @@ unsafe fn quads<I: FixedInput>(
     };
     let mut buffer = [0_i16; CHUNK * QUAD];
     for channel in (0..inner & !(QUAD - 1)).step_by(QUAD) {
-        let pairs = [pair(params, inner, channel), pair(params, inner, channel + 2)];
+        let pairs = [
+            pair(params, inner, channel),
+            pair(params, inner, channel + 2),
+        ];
         let [Some(mut early), Some(mut late)] = pairs else {
             return channel;
         };
@@ -264,7 +292,10 @@ unsafe fn quads<I: FixedInput>(
                 for (from, to, stride) in [(0, even, stride), (even, (n + 1) & !1, 0)] {
                     if from < to {
                         pair.end = base.wrapping_add(to * QUAD + i);
-                        let (at, out) = ((first + from, channel + i), base.wrapping_add(from * QUAD + i));
+                        let (at, out) = (
+                            (first + from, channel + i),
+                            base.wrapping_add(from * QUAD + i),
+                        );
                         // SAFETY: pixels and channels that the caller says are there; the buffer
                         // has room for an even number.
                         unsafe { convolve(pair, sequence, at, stride, out) };
@@ -294,7 +325,10 @@ unsafe fn single<I: FixedInput>(
 ) -> Option<()> {
     let inner = sequence.x.len();
     let bias = *params.bias.get(channel)?;
-    let (multiplier, shift) = (*params.multiplier.get(channel)?, *params.shift.get(channel)?);
+    let (multiplier, shift) = (
+        *params.multiplier.get(channel)?,
+        *params.shift.get(channel)?,
+    );
     for pixel in 0..pixels {
         let mut acc = bias;
         for tap in 0..CONV1D_TAPS {
@@ -336,7 +370,10 @@ fn run<I: FixedInput>(
         unsafe { single(params, &sequence, (pixels, channel), out) };
     }
     for i in 0..CONV1D_TAPS - 1 {
-        let (from, to) = (sequence.pixel(pixels + i), sequence.history.wrapping_add(i * inner));
+        let (from, to) = (
+            sequence.pixel(pixels + i),
+            sequence.history.wrapping_add(i * inner),
+        );
         // SAFETY: one of the last three pixels, and a pixel of the history, which is behind in
         // the sequence or the same.
         unsafe { from.copy_to(to.cast_mut(), inner) };

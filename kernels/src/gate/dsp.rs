@@ -6,9 +6,7 @@ use core::arch::asm;
 
 use super::{FixedParams, Run};
 use crate::arith::{Fixed, FixedInput};
-use crate::num::dsp::{
-    Silu, less_half, requantise_bytes, requantise_halves, silu, silu_begin,
-};
+use crate::num::dsp::{Silu, less_half, requantise_bytes, requantise_halves, silu, silu_begin};
 use crate::num::fixed::{logistic, requantise};
 use crate::rows::Rows;
 
@@ -73,7 +71,13 @@ macro_rules! quads {
 }
 
 /// Gates some channels, four at a time, and returns how many; arguments of one length.
-fn quads<I: FixedInput>(params: &FixedParams, silu: Silu, y: &[i16], z: &[i16], out: &mut [I]) -> usize {
+fn quads<I: FixedInput>(
+    params: &FixedParams,
+    silu: Silu,
+    y: &[i16],
+    z: &[i16],
+    out: &mut [I],
+) -> usize {
     let n = y.len().min(z.len()).min(out.len()) & !3;
     if n == 0 {
         return 0;
@@ -91,7 +95,12 @@ fn quads<I: FixedInput>(params: &FixedParams, silu: Silu, y: &[i16], z: &[i16], 
     // `out`, of 8 or 16 bits as the match says. The template restores r6, r7 and the stack.
     unsafe {
         match I::BITS {
-            8 => quads!(job, z.as_ptr(), requantise_bytes!("r6", "r8", "r9"), "str r0, [r5], #4"),
+            8 => quads!(
+                job,
+                z.as_ptr(),
+                requantise_bytes!("r6", "r8", "r9"),
+                "str r0, [r5], #4"
+            ),
             _ => quads!(
                 job,
                 z.as_ptr(),

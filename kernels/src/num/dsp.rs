@@ -166,14 +166,38 @@ macro_rules! silu {
 macro_rules! requantise_bytes {
     ($m:literal, $h:literal, $s:literal) => {
         concat!(
-            "smmla r0, r0, ", $m, ", ", $h, "
-             smmla r1, r1, ", $m, ", ", $h, "
-             smmla r2, r2, ", $m, ", ", $h, "
-             smmla r3, r3, ", $m, ", ", $h, "
-             asr r0, r0, ", $s, "
-             asr r1, r1, ", $s, "
-             asr r2, r2, ", $s, "
-             asr r3, r3, ", $s, "
+            "smmla r0, r0, ",
+            $m,
+            ", ",
+            $h,
+            "
+             smmla r1, r1, ",
+            $m,
+            ", ",
+            $h,
+            "
+             smmla r2, r2, ",
+            $m,
+            ", ",
+            $h,
+            "
+             smmla r3, r3, ",
+            $m,
+            ", ",
+            $h,
+            "
+             asr r0, r0, ",
+            $s,
+            "
+             asr r1, r1, ",
+            $s,
+            "
+             asr r2, r2, ",
+            $s,
+            "
+             asr r3, r3, ",
+            $s,
+            "
              ssat r0, #8, r0
              ssat r1, #8, r1
              ssat r2, #8, r2
@@ -191,14 +215,38 @@ macro_rules! requantise_bytes {
 macro_rules! requantise_halves {
     ($m:literal, $h:literal, $s:literal) => {
         concat!(
-            "smmla r0, r0, ", $m, ", ", $h, "
-             smmla r1, r1, ", $m, ", ", $h, "
-             smmla r2, r2, ", $m, ", ", $h, "
-             smmla r3, r3, ", $m, ", ", $h, "
-             asr r0, r0, ", $s, "
-             asr r1, r1, ", $s, "
-             asr r2, r2, ", $s, "
-             asr r3, r3, ", $s, "
+            "smmla r0, r0, ",
+            $m,
+            ", ",
+            $h,
+            "
+             smmla r1, r1, ",
+            $m,
+            ", ",
+            $h,
+            "
+             smmla r2, r2, ",
+            $m,
+            ", ",
+            $h,
+            "
+             smmla r3, r3, ",
+            $m,
+            ", ",
+            $h,
+            "
+             asr r0, r0, ",
+            $s,
+            "
+             asr r1, r1, ",
+            $s,
+            "
+             asr r2, r2, ",
+            $s,
+            "
+             asr r3, r3, ",
+            $s,
+            "
              ssat r0, #16, r0
              ssat r1, #16, r1
              ssat r2, #16, r2

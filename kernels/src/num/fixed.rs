@@ -33,8 +33,6 @@ pub fn saturate_i32(x: i64) -> i32 {
 }
 
 /// Degree of the polynomial of [`exp2_neg`] and of [`ln_1p`].
-pub(super) const EXP_DEGREE: usize = 6;
-pub(super) const LN_DEGREE: usize = 8;
 pub(crate) const EXP_DEGREE: usize = 6;
 pub(crate) const LN_DEGREE: usize = 8;
 
@@ -65,13 +63,10 @@ pub(crate) const LN: [i32; LN_DEGREE + 1] = {
 };
 
 /// `log2(e)` in Q1.14.
-pub(crate) const LOG2_E_Q14: u64 = 23_637;
+pub(crate) const LOG2_E_Q14: i32 = nearest(core::f64::consts::LOG2_E * 16_384.0);
 
 /// `log2(e)` in Q1.30.
 pub(crate) const LOG2_E_Q30: u64 = nearest(core::f64::consts::LOG2_E * 1_073_741_824.0) as u64;
-
-/// `log2(e)` in Q1.14.
-pub(super) const LOG2_E_Q14: i32 = nearest(core::f64::consts::LOG2_E * 16_384.0);
 
 const fn nearest(x: f64) -> i32 {
     if x < 0.0 {
@@ -108,10 +103,8 @@ pub fn exp2_neg(n: u32, f: u32) -> u32 {
 /// Error: below 1.1 units of 2^-15 (tested on all inputs).
 #[inline(always)]
 pub fn logistic(x: i16, fraction: u8) -> i32 {
-    // Below 2^30; its fraction to Q0.31.
-    let product = u64::from(x.unsigned_abs()) * LOG2_E_Q14 as u64;
     // The product is below 2^30; its fraction to Q0.31.
-    let product = u64::from(x.unsigned_abs()) * LOG2_E_Q14;
+    let product = u64::from(x.unsigned_abs()) * LOG2_E_Q14 as u64;
     let point = u32::from(fraction) + 14;
     let f = ((product << 31) >> point) & 0x7fff_ffff;
     let t = exp2_neg((product >> point) as u32, f as u32);

@@ -18,12 +18,12 @@ pub mod float;
 pub(crate) mod float_avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod float_avx512;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod lanes;
 #[cfg(mve)]
 pub(crate) mod mve;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod lanes;
 mod series;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod simd;
