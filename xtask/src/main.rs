@@ -7,6 +7,7 @@ mod counts;
 mod demo;
 mod firmware;
 mod packages;
+mod peers;
 mod process;
 mod repository;
 mod suite;
@@ -57,6 +58,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Times the network against ONNX Runtime and PyTorch, in turns (--help for more).
+    #[command(disable_help_flag = true)]
+    BenchPeers {
+        /// Arguments of xtask/peers/time_peers.py.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Runs the conformance cases of the kernels on the host and in QEMU on every other target.
     CheckKernels {
         /// A target besides the host; all if none is named.
@@ -78,6 +86,7 @@ fn main() -> ExitCode {
         Task::Ci => suite::run(suite::Strictness::Strict),
         Task::Firmware { board } => firmware::run(board.as_deref()),
         Task::Bench { arguments } => bench::run(&arguments),
+        Task::BenchPeers { arguments } => peers::run(&arguments),
         Task::CheckKernels { targets, seed } => check::run(&targets, seed),
         Task::Tidy => tidy::run(),
     };

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 use mambalite_hil_toolchain::{Toolchain, find_program};
 
-use crate::{check, firmware, process};
+use crate::{check, firmware, peers, process};
 
 /// What packages are needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,16 +21,19 @@ pub(crate) enum Purpose {
     CheckKernels,
     /// Fetch the picture of the demo.
     DemoPicture,
+    /// Install and compile the peers that the network is timed against.
+    Peers,
 }
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Firmware,
         Self::InstructionCounts,
         Self::VirtualBoards,
         Self::CheckKernels,
         Self::DemoPicture,
+        Self::Peers,
     ];
 
     /// Returns the packages this needs that are not there.
@@ -43,6 +46,7 @@ impl Purpose {
             Self::CheckKernels => check_kernels(),
             Self::DemoPicture if has_pip() => Vec::new(),
             Self::DemoPicture => vec!["python3-pip"],
+            Self::Peers => peers::missing_packages(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! Speed of the `gemm` crate, the anchor of the figures on x86-64.
 
 use std::str::FromStr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use gemm::Parallelism;
@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 /// Sides of the square matrices whose fastest gives the peak.
 const SIDES: [usize; 7] = [256, 384, 512, 768, 1024, 1536, 2048];
+
+/// A shape is timed at least this long: on a machine with other work the fastest run needs luck.
+const TIME_MIN: Duration = Duration::from_millis(700);
 
 /// Largest number of elements of a matrix that is timed, 1 GiB of them.
 const ELEMENTS_MAX: usize = 1 << 28;
@@ -51,8 +54,14 @@ pub(crate) fn run(threads: usize, rounds: usize, shapes: &[Shape]) -> Result<()>
         k: side,
         n: side,
     });
-    let squares: Vec<_> = squares.iter().map(|&s| measure(s, threads, rounds)).collect();
-    let shapes: Vec<_> = shapes.iter().map(|&s| measure(s, threads, rounds)).collect();
+    let squares: Vec<_> = squares
+        .iter()
+        .map(|&s| measure(s, threads, rounds))
+        .collect();
+    let shapes: Vec<_> = shapes
+        .iter()
+        .map(|&s| measure(s, threads, rounds))
+        .collect();
     let peak = squares.iter().map(|m| m.gflops()).fold(0.0, f64::max);
     let report = json!({
         "threads": threads,
@@ -81,7 +90,7 @@ impl Measured {
     }
 }
 
-/// Times a product in `rounds` rounds after one that counts for nothing.
+/// Times a product in `rounds` rounds or more after one that counts for nothing.
 fn measure(shape: Shape, threads: usize, rounds: usize) -> Measured {
     let fill = |len: usize| (0..len).map(|i| (i % 17) as f32 * 0.125 - 1.0).collect();
     let lhs: Vec<f32> = fill(shape.m * shape.k);
@@ -93,8 +102,8 @@ fn measure(shape: Shape, threads: usize, rounds: usize) -> Measured {
     };
     // Short products are repeated, so that the clock's steps do not matter.
     let repeats = (2e8 / shape.multiplications()).ceil().max(1.0) as usize;
-    let mut fastest = f64::INFINITY;
-    for round in 0..=rounds {
+    let (mut fastest, mut round, begin) = (f64::INFINITY, 0, Instant::now());
+    while round <= rounds || begin.elapsed() < TIME_MIN {
         let start = Instant::now();
         for _ in 0..repeats {
             multiply(&mut out, &lhs, &rhs, shape, parallelism);
@@ -103,6 +112,7 @@ fn measure(shape: Shape, threads: usize, rounds: usize) -> Measured {
         if round > 0 {
             fastest = fastest.min(seconds);
         }
+        round += 1;
     }
     Measured {
         shape,
@@ -153,14 +163,25 @@ mod tests {
         let rhs: Vec<f32> = (0..12).map(|i| 2.0 - i as f32).collect();
         let mut out = vec![f32::NAN; 20];
         multiply(&mut out, &lhs, &rhs, shape, Parallelism::None);
-        let expected = (0..20).map(|i| (0..3).map(|k| lhs[i / 4 * 3 + k] * rhs[k * 4 + i % 4]).sum());
+        let expected = (0..20).map(|i| {
+            (0..3)
+                .map(|k| lhs[i / 4 * 3 + k] * rhs[k * 4 + i % 4])
+                .sum()
+        });
         assert_eq!(out, expected.collect::<Vec<f32>>());
     }
 
     #[test]
     fn a_shape_is_three_sizes() {
         assert!("57600x60x240".parse::<Shape>().is_ok());
-        for wrong in ["", "1x2", "1x2x3x4", "0x1x1", "axbxc", "4294967296x4294967296x1"] {
+        for wrong in [
+            "",
+            "1x2",
+            "1x2x3x4",
+            "0x1x1",
+            "axbxc",
+            "4294967296x4294967296x1",
+        ] {
             assert!(wrong.parse::<Shape>().is_err(), "{wrong}");
         }
     }
