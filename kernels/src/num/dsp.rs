@@ -260,4 +260,57 @@ macro_rules! requantise_halves {
     };
 }
 
-pub(crate) use {requantise_bytes, requantise_halves, silu, silu_begin};
+/// Takes exponents in Q.42 (lower words in r4 to r7, upper words in r0 to r3) to fractions less 1/2
+/// in r4 to r7, as the exponential's polynomial wants them: 31 bits. Uses r12.
+macro_rules! fraction {
+    () => {
+        "mov r12, #0x80000000
+         lsr r4, #11
+         lsr r5, #11
+         lsr r6, #11
+         lsr r7, #11
+         add r4, r12, r4, lsl #1
+         add r5, r12, r5, lsl #1
+         add r6, r12, r6, lsl #1
+         add r7, r12, r7, lsl #1
+         add r4, r4, r0, lsl #22
+         add r5, r5, r1, lsl #22
+         add r6, r6, r2, lsl #22
+         add r7, r7, r3, lsl #22"
+    };
+}
+
+/// The exponential's polynomial at r4 to r7, to r0 to r3; the coefficients lie about lr, four
+/// before and three after. Uses r8 to r11.
+macro_rules! exp2 {
+    () => {
+        "ldmdb lr, {{r8-r11}}
+         smmla r0, r4, r8, r9
+         smmla r1, r5, r8, r9
+         smmla r2, r6, r8, r9
+         smmla r3, r7, r8, r9
+         smmla r0, r0, r4, r10
+         smmla r1, r1, r5, r10
+         smmla r2, r2, r6, r10
+         smmla r3, r3, r7, r10
+         smmla r0, r0, r4, r11
+         smmla r1, r1, r5, r11
+         smmla r2, r2, r6, r11
+         smmla r3, r3, r7, r11
+         ldm lr, {{r8-r10}}
+         smmla r0, r0, r4, r8
+         smmla r1, r1, r5, r8
+         smmla r2, r2, r6, r8
+         smmla r3, r3, r7, r8
+         smmla r0, r0, r4, r9
+         smmla r1, r1, r5, r9
+         smmla r2, r2, r6, r9
+         smmla r3, r3, r7, r9
+         smmla r0, r0, r4, r10
+         smmla r1, r1, r5, r10
+         smmla r2, r2, r6, r10
+         smmla r3, r3, r7, r10"
+    };
+}
+
+pub(crate) use {exp2, fraction, requantise_bytes, requantise_halves, silu, silu_begin};

@@ -1,14 +1,456 @@
-//! scan with dsp.
+//! Selective scan with the DSP extension of Armv7E-M and Armv8-M: a channel's states one after
+//! another, in registers.
+//!
+//! A decay `a`, below 1 (tested), times a state is SMMLAR with `2 a` as a signed number, which is
+//! `2^32` too small where `a` is 1/2 or more: the state is added once there. What drives a state,
+//! `drive B / 2^state_shift`, is one SMMULR of `drive 2^k` and `B 2^(32 - common)`, with
+//! `common = state_shift + k`, where that fits; a channel where it does not takes a slower path.
 
-use super::Kernel;
-use crate::arith::Fixed;
+#![expect(unsafe_code, reason = "inner loops in assembly")]
 
-/// Returns the entry points where this machine has the instructions.
+use core::arch::asm;
+
+use super::{FixedParams, Kernel, Tokens, microcontroller_scratch_words};
+use crate::arith::{Fixed, FixedInput};
+use crate::config::Decay;
+use crate::num::dsp::{exp2, exp2_down, fraction};
+use crate::num::fixed::{decay, mulhi, saturate_i16, saturate_i32};
+
+/// Returns the entry points.
 pub(crate) fn w8a16() -> Option<Kernel<Fixed<i16>>> {
-    None
+    Some(kernel())
 }
 
-/// Returns the entry points where this machine has the instructions.
+/// Returns the entry points.
 pub(crate) fn w8a8() -> Option<Kernel<Fixed<i8>>> {
-    None
+    Some(kernel())
+}
+
+fn kernel<I: FixedInput>() -> Kernel<Fixed<I>> {
+    Kernel {
+        scratch_words: microcontroller_scratch_words,
+        run: run::<I>,
+    }
+}
+
+/// What [`decays`] reads and updates; the loop's pointer is to the fifth coefficient.
+#[repr(C)]
+struct Decays {
+    exp2: [i32; 7],
+    dt: *const i32,
+    rate: *const u32,
+    out: *mut u32,
+    end: *mut u32,
+}
+
+/// Makes the decays of some channels: [`decay`], which is below 2^31.
+fn decays(dt: &[i32], rate: &[u32], out: &mut [u32]) {
+    let n = dt.len().min(rate.len()).min(out.len()) & !3;
+    if n > 0 {
+        let mut job = Decays {
+            exp2: exp2_down(),
+            dt: dt.as_ptr(),
+            rate: rate.as_ptr(),
+            out: out.as_mut_ptr(),
+            end: out.as_mut_ptr().wrapping_add(n),
+        };
+        // SAFETY: reads `n` step sizes and rates, not 0, a multiple of four, and writes as many
+        // decays; the template restores r6, r7 and the stack.
+        unsafe {
+            asm!(
+                "push {{r6, r7}}",
+                "add lr, #16",
+                "2:",
+                "ldrd r8, r9, [lr, #12]",
+                "ldm r8!, {{r0-r3}}",
+                "ldm r9!, {{r4-r7}}",
+                "strd r8, r9, [lr, #12]",
+                "umull r4, r0, r0, r4",
+                "umull r5, r1, r1, r5",
+                "umull r6, r2, r2, r6",
+                "umull r7, r3, r3, r7",
+                // The whole part, of which a shift looks at eight bits.
+                "usat r8, #8, r0, asr #10",
+                "usat r9, #8, r1, asr #10",
+                "usat r10, #8, r2, asr #10",
+                "usat r11, #8, r3, asr #10",
+                "push {{r8-r11}}",
+                fraction!(),
+                exp2!(),
+                "pop {{r8-r11}}",
+                "lsr r0, r8",
+                "lsr r1, r9",
+                "lsr r2, r10",
+                "lsr r3, r11",
+                "ldrd r8, r9, [lr, #20]",
+                "stm r8!, {{r0-r3}}",
+                "str r8, [lr, #20]",
+                "cmp r8, r9",
+                "bne 2b",
+                "pop {{r6, r7}}",
+                inout("lr") &raw mut job => _,
+                out("r0") _, out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _,
+                out("r8") _, out("r9") _, out("r10") _, out("r11") _, out("r12") _,
+            );
+        }
+    }
+    for (out, (&dt, &rate)) in out.iter_mut().zip(dt.iter().zip(rate)).skip(n) {
+        *out = decay(dt, rate);
+    }
+}
+
+/// Channels of a pixel still to be advanced, as [`channels`] reads and updates them.
+#[repr(C)]
+struct Job {
+    /// Decays of the first state.
+    decay: *const u32,
+    dt: *const i32,
+    u: *const u8,
+    state_shift: *const u8,
+    state: *mut i32,
+    /// What the state shifts are made up to.
+    common: u32,
+    /// Bytes from a state of a channel to its next.
+    stride: usize,
+    /// `B 2^(32 - common)` and `C` of each state.
+    weights: *const [i32; 2],
+    /// End of the states that go four by four.
+    fours: *const [i32; 2],
+    end: *const [i32; 2],
+    multiplier: *const i32,
+    skip: *const i32,
+    shift: *const u8,
+    out: *mut i16,
+    out_end: *const i16,
+}
+
+/// One state: r0 decay, r1 twice the first state's decay, r4 and r5 sum, r8 stride, r9 weights,
+/// r10 drive, r11 state, to be found at `$at`. Then the decay of the next state.
+macro_rules! state {
+    ($at:literal, large) => {
+        state!(
+            $at,
+            "and r7, r12, r6, asr #31
+             smmlar r12, r12, r6, r7",
+            "smmlar r0, r0, r1, r0"
+        )
+    };
+    ($at:literal, small) => {
+        state!($at, "smmulr r12, r12, r6", "smmulr r0, r0, r1")
+    };
+    ($at:literal, $keep:literal, $next:literal) => {
+        concat!(
+            "ldrd r2, r3, [r9], #8
+             ldr r12, ", $at, "
+             lsl r6, r0, #1
+             ", $keep, "
+             ", $next, "
+             smmulr r6, r10, r2
+             qadd r12, r12, r6
+             str r12, ", $at, "
+             smlal r4, r5, r12, r3"
+        )
+    };
+}
+
+/// All states of a channel, whose first decay is `large` (1/2 or more) or `small`.
+macro_rules! states {
+    ($size:tt) => {
+        concat!(
+            "cmp r9, lr
+             beq 4f
+             3:
+             ", state!("[r11]", $size), "
+             ", state!("[r11, r8]", $size), "
+             add r11, r11, r8, lsl #1
+             ", state!("[r11]", $size), "
+             ", state!("[r11, r8]", $size), "
+             add r11, r11, r8, lsl #1
+             cmp r9, lr
+             bne 3b
+             4:
+             ldr r6, [sp]
+             ldr lr, [r6, #36]
+             cmp r9, lr
+             beq 7f
+             5:
+             ", state!("[r11]", $size), "
+             add r11, r8
+             cmp r9, lr
+             bne 5b
+             b 7f"
+        )
+    };
+}
+
+/// Advances channels until the job's end, or one that needs the slower path.
+macro_rules! channels {
+    ($job:expr, $load_u:literal, $load_u_again:literal, $u_shift:literal) => {
+        asm!(
+            "push {{r6, r7}}",
+            "push {{r12}}",
+            "2:",
+            "ldr r12, [sp]",
+            "ldm r12, {{r5, r6, r7, r8, r9}}",
+            "ldrb r4, [r8], #1",
+            "ldr r10, [r12, #20]",
+            "ldr r2, [r6], #4",
+            $load_u,
+            "subs r4, r10, r4",
+            "blo 9f",
+            // dt u 2^(33 - bits), of which the upper word is the drive.
+            "lsls r2, #1",
+            "bmi 9f",
+            concat!("lsl r3, #", $u_shift),
+            "smmulr r2, r2, r3",
+            "lsl r10, r2, r4",
+            "asr r11, r10, r4",
+            "cmp r11, r2",
+            "bne 9f",
+            "ldr r0, [r5], #4",
+            "mov r11, r9",
+            "add r9, #4",
+            "stm r12, {{r5, r6, r7, r8, r9}}",
+            "ldrd r8, r9, [r12, #24]",
+            "ldr lr, [r12, #32]",
+            // Half of the sum's rounding.
+            "mov r4, #0x4000",
+            "mov r5, #0",
+            "lsls r1, r0, #1",
+            "bpl 6f",
+            states!(large),
+            "6:",
+            states!(small),
+            "7:",
+            "ldr r12, [sp]",
+            "ldr r9, [r12, #8]",
+            $load_u_again,
+            concat!("lsl r9, #", $u_shift),
+            // The sum of 2^-15, saturated.
+            "lsr r4, #15",
+            "orr r4, r4, r5, lsl #17",
+            "asr r6, r5, #14",
+            "cmp r6, r4, asr #31",
+            "itt ne",
+            "mvnne r4, #0x80000000",
+            "eorne r4, r4, r5, asr #31",
+            "add r12, #40",
+            "ldm r12, {{r0-r3, r5}}",
+            "ldr r6, [r0], #4",
+            "ldr r7, [r1], #4",
+            "ldrb r8, [r2], #1",
+            "smmul r4, r4, r6",
+            "smmla r4, r9, r7, r4",
+            "sub r8, #1",
+            "asr r4, r8",
+            "sub r4, #1",
+            "ssat r4, #16, r4, asr #1",
+            "mov r6, #1",
+            "qadd16 r4, r4, r6",
+            "strh r4, [r3], #2",
+            "stm r12, {{r0-r3}}",
+            "cmp r3, r5",
+            "bne 2b",
+            "9:",
+            "pop {{r12}}",
+            "pop {{r6, r7}}",
+            inout("r12") &raw mut $job => _,
+            out("r0") _, out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _, out("lr") _,
+        )
+    };
+}
+
+/// The arrays of one pixel.
+struct Pixel<'a, I> {
+    u: &'a [I],
+    dt: &'a [i32],
+    b: &'a [i16],
+    c: &'a [i16],
+}
+
+/// Returns `x / 2^bits` rounded half up.
+fn round_shift(x: i64, bits: u32) -> i64 {
+    (x + (1 << (bits - 1))) >> bits
+}
+
+/// Returns what drives the states of a channel: `dt u`.
+fn drive<I: FixedInput>(dt: i32, u: I) -> i32 {
+    saturate_i32(round_shift(i64::from(dt) * i64::from(u.int()), I::BITS - 1))
+}
+
+/// Advances one state of any drive and shift and returns it.
+fn advance(h: i32, decay: u32, drive: i32, b: i16, state_shift: u8) -> i32 {
+    let kept = round_shift(i64::from(h) * i64::from(decay), 31);
+    let driven = i64::from(drive) * i64::from(b);
+    saturate_i32(kept + round_shift(driven, u32::from(state_shift)))
+}
+
+/// Returns the output of a channel from its sum over the states.
+fn output<I: FixedInput>(params: &FixedParams<'_>, channel: usize, sum: i64, u: I) -> Option<i16> {
+    let (multiplier, skip) = (*params.multiplier.get(channel)?, *params.skip.get(channel)?);
+    let shift = *params.shift.get(channel)?;
+    let sum = saturate_i32(round_shift(sum, 15));
+    let y = mulhi(sum, multiplier) + mulhi(u.int() << (32 - I::BITS), skip);
+    Some(saturate_i16((y + (1 << (shift - 1))) >> shift))
+}
+
+/// Advances a channel with tied decays whatever its drive.
+fn single<I: FixedInput>(
+    params: &FixedParams<'_>,
+    pixel: &Pixel<'_, I>,
+    (channel, base): (usize, u32),
+    state: &mut [i32],
+) -> Option<i16> {
+    let (u, dt) = (*pixel.u.get(channel)?, *pixel.dt.get(channel)?);
+    let state_shift = *params.state_shift.get(channel)?;
+    let (drive, mut decay, mut sum) = (drive(dt, u), base, 0);
+    let states = state.iter_mut().skip(channel).step_by(params.skip.len().max(1));
+    for (h, (&b, &c)) in states.zip(pixel.b.iter().zip(pixel.c)) {
+        *h = advance(*h, decay, drive, b, state_shift);
+        sum += i64::from(*h) * i64::from(c);
+        decay = ((u64::from(decay) * u64::from(base) + (1 << 30)) >> 31) as u32;
+    }
+    output(params, channel, sum, u)
+}
+
+/// Advances all channels of a pixel with tied decays.
+///
+/// * `common` - what state shifts are made up to, `[16, 32]`. * `decays` - of the first state.
+/// * `weights` - `B 2^(32 - common)` and `C`.
+fn tied<I: FixedInput>(
+    params: &FixedParams<'_>,
+    pixel: &Pixel<'_, I>,
+    common: u32,
+    (decays, weights): (&[u32], &[[i32; 2]]),
+    state: &mut [i32],
+    out: &mut [i16],
+) {
+    let inner = params.skip.len();
+    let mut done = 0;
+    while done < inner {
+        let first = out.as_mut_ptr();
+        let mut job = Job {
+            decay: decays.as_ptr().wrapping_add(done),
+            dt: pixel.dt.as_ptr().wrapping_add(done),
+            u: pixel.u.as_ptr().wrapping_add(done).cast(),
+            state_shift: params.state_shift.as_ptr().wrapping_add(done),
+            state: state.as_mut_ptr().wrapping_add(done),
+            common,
+            stride: inner * size_of::<i32>(),
+            weights: weights.as_ptr(),
+            fours: weights.as_ptr().wrapping_add(weights.len() & !3),
+            end: weights.as_ptr_range().end,
+            multiplier: params.multiplier.as_ptr().wrapping_add(done),
+            skip: params.skip.as_ptr().wrapping_add(done),
+            shift: params.shift.as_ptr().wrapping_add(done),
+            out: first.wrapping_add(done),
+            out_end: first.wrapping_add(inner),
+        };
+        // SAFETY: `run` has checked that all arrays have the channels, and `state` the states that
+        // `weights` has; the template goes on from channel `done`, which there is, restores r6, r7
+        // and the stack, and writes states, outputs and the job.
+        unsafe {
+            match I::BITS {
+                8 => channels!(job, "ldrsb r3, [r7], #1", "ldrsb r9, [r9, #-1]", 24),
+                _ => channels!(job, "ldrsh r3, [r7], #2", "ldrsh r9, [r9, #-2]", 16),
+            }
+        }
+        done = (job.out as usize - first as usize) / size_of::<i16>();
+        if let (Some(out), Some(&base)) = (out.get_mut(done), decays.get(done)) {
+            *out = single(params, pixel, (done, base), state).unwrap_or_default();
+            done += 1;
+        }
+    }
+}
+
+/// Channels at a time of [`full`].
+const CHUNK: usize = 16;
+
+/// Advances all channels of a pixel with a decay for each state.
+fn full<I: FixedInput>(
+    params: &FixedParams<'_>,
+    pixel: &Pixel<'_, I>,
+    state: &mut [i32],
+    out: &mut [i16],
+) -> Option<()> {
+    let inner = params.skip.len();
+    for (i, out) in out.chunks_mut(CHUNK).enumerate() {
+        let channels = i * CHUNK..i * CHUNK + out.len();
+        let (dt, u) = (pixel.dt.get(channels.clone())?, pixel.u.get(channels.clone())?);
+        let state_shift = params.state_shift.get(channels.clone())?;
+        let (mut decay, mut sum) = ([0; CHUNK], [0; CHUNK]);
+        let weights = pixel.b.iter().zip(pixel.c);
+        for (n, (&b, &c)) in weights.enumerate() {
+            let at = n * inner + channels.start..n * inner + channels.end;
+            decays(dt, params.rate.get(at.clone())?, &mut decay);
+            let channels = dt.iter().zip(u).zip(state_shift).zip(&decay);
+            let states = state.get_mut(at)?.iter_mut().zip(&mut sum);
+            for ((h, sum), (((&dt, &u), &state_shift), &decay)) in states.zip(channels) {
+                *h = advance(*h, decay, drive(dt, u), b, state_shift);
+                *sum += i64::from(*h) * i64::from(c);
+            }
+        }
+        for ((out, channel), (&sum, &u)) in out.iter_mut().zip(channels).zip(sum.iter().zip(u)) {
+            *out = output(params, channel, sum, u)?;
+        }
+    }
+    Some(())
+}
+
+/// Advances the scan; arguments as [`super::Run`].
+fn run<I: FixedInput>(
+    params: &FixedParams<'_>,
+    tokens: &Tokens<'_, Fixed<I>>,
+    state: &mut [i32],
+    scratch: &mut [u64],
+    out: &mut [i16],
+) {
+    let inner = params.skip.len();
+    let states = tokens.b.len().min(tokens.c.len());
+    let pixels = out.len().checked_div(inner).unwrap_or(0);
+    let rates = match params.decay {
+        Decay::Tied => 1,
+        Decay::Full => states,
+    };
+    let channels = [params.state_shift.len(), params.multiplier.len(), params.shift.len()];
+    let scratch: &mut [u32] = bytemuck::must_cast_slice_mut(scratch);
+    let (Some(values), Some(all_states), Some(all_rates)) = (
+        pixels.checked_mul(inner),
+        states.checked_mul(inner),
+        rates.checked_mul(inner),
+    ) else {
+        return;
+    };
+    let is_whole = channels.iter().all(|&len| len >= inner)
+        && tokens.u.len().min(tokens.dt.len()) >= values
+        && tokens.b.holds(pixels)
+        && tokens.c.holds(pixels)
+        && state.len() >= all_states
+        && params.rate.len() >= all_rates
+        && scratch.len() >= inner + 2 * states;
+    if !is_whole || inner == 0 {
+        return;
+    }
+    let (first, rest) = scratch.split_at_mut(inner);
+    let weights: &mut [[i32; 2]] = bytemuck::cast_slice_mut(&mut rest[..2 * states]);
+    let common = params.state_shift.iter().take(inner).max();
+    let common = u32::from(common.copied().unwrap_or(0)).clamp(16, 32);
+    let rows = tokens.u.chunks_exact(inner).zip(tokens.dt.chunks_exact(inner));
+    for (i, (out, (u, dt))) in out.chunks_exact_mut(inner).zip(rows).enumerate() {
+        let pixel = Pixel { u, dt, b: tokens.b.row(i), c: tokens.c.row(i) };
+        match params.decay {
+            Decay::Full => {
+                // Nothing is missing, as just checked.
+                let _ = full(params, &pixel, state, out);
+            }
+            Decay::Tied => {
+                decays(dt, params.rate, first);
+                for (weight, (&b, &c)) in weights.iter_mut().zip(pixel.b.iter().zip(pixel.c)) {
+                    *weight = [i32::from(b) << (32 - common), i32::from(c)];
+                }
+                tied(params, &pixel, common, (first, weights), state, out);
+            }
+        }
+    }
 }
