@@ -6,8 +6,7 @@ use core::arch::naked_asm;
 
 use super::{FixedParams, Kernel, Run, fixed_kernel};
 use crate::arith::{Fixed, FixedInput};
-use crate::num::fixed::reciprocal_sqrt;
-use crate::num::mve::{assembler, is_detected};
+use crate::num::mve::{assembler, is_detected, reciprocal_sqrt};
 
 /// Most channels of the specification.
 const WIDTH_MAX: usize = 256;

@@ -360,3 +360,56 @@ impl Gated for i8 {
     const SILU: unsafe extern "C" fn(&Silu, *const i32, *mut Self, *const ()) = silu_i8;
     const GATE: unsafe extern "C" fn(&Silu, *const i16, *mut Self, *const i16) = gate_i8;
 }
+
+/// Returns what [`super::fixed::reciprocal_sqrt`] returns, by estimates of the floating-point unit
+/// that integers then correct: exact whatever the estimates are.
+pub(crate) fn reciprocal_sqrt(v: u64) -> (i64, u32) {
+    let halvings = v.leading_zeros() / 2;
+    let v = v << (2 * halvings);
+    // Within 2^9 of the root, which has 32 bits.
+    let estimate = (square_root((v >> 32) as u32 as f32) * 65_536.0) as u32;
+    let rest = v.wrapping_sub(u64::from(estimate).pow(2)) as i64;
+    let step = (rest >> 12) as i32 / (estimate >> 11).max(1) as i32;
+    let mut root = i64::from(estimate) + i64::from(step);
+    let mut rest = v.wrapping_sub(root.wrapping_mul(root) as u64) as i64;
+    while rest < 0 {
+        root -= 1;
+        rest += 2 * root + 1;
+    }
+    while rest > 2 * root {
+        rest -= 2 * root + 1;
+        root += 1;
+    }
+    // Within 2^8 of the quotient, which has 31 bits.
+    let estimate = (4_611_686_018_427_387_904.0 / root as u32 as f32) as u32;
+    let rest = (1 << 62) - i64::from(estimate) * root;
+    let step = (rest >> 12) as i32 / ((root >> 12) as i32).max(1);
+    let mut quotient = i64::from(estimate) + i64::from(step);
+    let mut rest = (1 << 62) - quotient * root;
+    while rest < 0 {
+        quotient -= 1;
+        rest += root;
+    }
+    while rest >= root {
+        quotient += 1;
+        rest -= root;
+    }
+    (quotient, halvings)
+}
+
+/// Returns the square root.
+fn square_root(x: f32) -> f32 {
+    let mut bits = x.to_bits();
+    // SAFETY: computes with a register that is given back.
+    unsafe {
+        asm!(
+            "vmov s0, {x}",
+            "vsqrt.f32 s0, s0",
+            "vmov {x}, s0",
+            x = inout(reg) bits,
+            out("s0") _,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    f32::from_bits(bits)
+}
