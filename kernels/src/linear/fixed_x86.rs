@@ -23,18 +23,13 @@ fn panel_len<S: Products>(vectors: usize, groups: usize) -> usize {
     vectors * S::LANES * (HEADER + groups)
 }
 
-/// Calls `f` with the first output and the vectors of each panel; panels differ by one vector at
-/// most.
+/// Returns the first output and the number of vectors of each panel, as even as can be.
 #[inline(always)]
-fn for_panels<S: Products>(outputs: usize, mut f: impl FnMut(usize, usize)) {
-    let mut left = outputs.div_ceil(S::LANES);
-    let mut first = 0;
-    while left > 0 {
-        let vectors = left.div_ceil(left.div_ceil(S::PANEL));
-        f(first, vectors);
-        first += vectors * S::LANES;
-        left -= vectors;
-    }
+fn panels<S: Products>(outputs: usize) -> impl Iterator<Item = (usize, usize)> {
+    let vectors = outputs.div_ceil(S::LANES);
+    let panel = vectors.div_ceil(vectors.div_ceil(S::PANEL).max(1)).max(1);
+    let first = (0..vectors).step_by(panel);
+    first.map(move |first| (first * S::LANES, panel.min(vectors - first)))
 }
 
 fn packed_words<S: Products>((outputs, inputs): (usize, usize), input_bytes: usize) -> usize {
@@ -51,7 +46,7 @@ fn pack<S: Products, I: FixedInput>(
     let group = group::<S>(input_bytes);
     let groups = matrix.inputs.div_ceil(group);
     let mut at = 0;
-    for_panels::<S>(matrix.outputs, |first, vectors| {
+    for (first, vectors) in panels::<S>(matrix.outputs) {
         let len = panel_len::<S>(vectors, groups);
         let panel = part_mut(packed, at, len);
         at += len;
@@ -65,7 +60,7 @@ fn pack<S: Products, I: FixedInput>(
                 panel.iter_mut().skip(lane).step_by(lanes),
             );
         }
-    });
+    }
 }
 
 /// Packs one output: what stands in its lane of each vector.
@@ -153,7 +148,7 @@ fn run<S: Products, I: Input, X: Input, O: Output>(
             gather::<S, X>(taps, first_pixel + p, part_mut(rows, p * groups, groups));
         }
         let mut packed = packed;
-        for_panels::<S>(outputs, |o, vectors| {
+        for (o, vectors) in panels::<S>(outputs) {
             let (panel, rest) = packed
                 .split_at_checked(panel_len::<S>(vectors, groups))
                 .unwrap_or_default();
@@ -171,7 +166,7 @@ fn run<S: Products, I: Input, X: Input, O: Output>(
                 2 => tile.run::<S, X, O, 2>(s, out),
                 _ => tile.run::<S, X, O, 3>(s, out),
             }
-        });
+        }
         first_pixel += pixels;
     }
     true

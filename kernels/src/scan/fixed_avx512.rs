@@ -17,6 +17,10 @@ use crate::num::simd::{entry, part, part_mut};
 
 /// Pixels that are taken at a time.
 const PIXELS: usize = 16;
+/// Vectors of channels that go together, to hide the latency of each one's instructions.
+const K: usize = 4;
+/// What they hold.
+type Vectors = [[f64; DOUBLES]; K];
 /// States whose sum is exact.
 const STATES_MAX: usize = 64;
 /// States are kept times this.
@@ -53,9 +57,10 @@ impl Input for i8 {
     }
 }
 
-/// Returns the words of scratch: B and C of some pixels, states and rates of a vector.
+/// Returns the words of scratch: B and C of some pixels, states and rates of
+/// some vectors.
 fn scratch_words((_, states): (usize, usize)) -> usize {
-    2 * states * (PIXELS + DOUBLES)
+    2 * states * (PIXELS + K * DOUBLES)
 }
 
 /// As `super::reference::fixed`.
@@ -80,7 +85,8 @@ fn run<I: Input>(
     }
     let scratch: &mut [f64] = bytemuck::must_cast_slice_mut(scratch);
     let (weights, vectors) = scratch.split_at_mut(2 * states * PIXELS);
-    let (vectors, _) = vectors.as_chunks_mut();
+    let (vectors, _) = vectors.as_chunks_mut::<DOUBLES>();
+    let (vectors, _) = vectors.as_chunks_mut::<K>();
     let (kept, rates) = vectors.split_at_mut(states);
     for first in (0..pixels).step_by(PIXELS) {
         let weights = weights.as_chunks_mut().0;
@@ -94,7 +100,7 @@ fn run<I: Input>(
                 *weight = [f64::from(b), f64::from(c)];
             }
         }
-        for e in (0..inner).step_by(DOUBLES) {
+        for e in (0..inner).step_by(K * DOUBLES) {
             let mut channels = Channels {
                 params,
                 tokens,
@@ -116,7 +122,7 @@ fn run<I: Input>(
     }
 }
 
-/// A vector of channels over some pixels.
+/// Vectors of channels over some pixels.
 struct Channels<'a, I: Input> {
     params: &'a FixedParams<'a>,
     tokens: &'a Tokens<'a, Fixed<I>>,
@@ -125,37 +131,46 @@ struct Channels<'a, I: Input> {
     e: usize,
     states: usize,
     /// States, in [`UNIT`].
-    kept: &'a mut [[f64; DOUBLES]],
+    kept: &'a mut [Vectors],
     /// Rates times 2^-42.
-    rates: &'a mut [[f64; DOUBLES]],
+    rates: &'a mut [Vectors],
     /// B and C of each pixel and state.
     weights: &'a [[f64; 2]],
 }
 
 impl<I: Input> Channels<'_, I> {
-    /// Returns the part of a row of channels that belongs to the vector.
+    /// Returns the part of a row of channels that belongs to vector `k`.
     #[inline(always)]
-    fn of<'x, T>(&self, x: &'x [T], row: usize) -> &'x [T] {
-        let lanes = DOUBLES.min(self.inner - self.e);
-        part(x, row * self.inner + self.e, lanes)
+    fn of<'x, T>(&self, x: &'x [T], row: usize, k: usize) -> &'x [T] {
+        let (at, lanes) = self.place(k);
+        part(x, row * self.inner + at, lanes)
     }
 
     /// As [`Self::of`], to be written.
     #[inline(always)]
-    fn of_mut<'x, T>(&self, x: &'x mut [T], row: usize) -> &'x mut [T] {
-        let lanes = DOUBLES.min(self.inner - self.e);
-        part_mut(x, row * self.inner + self.e, lanes)
+    fn of_mut<'x, T>(&self, x: &'x mut [T], row: usize, k: usize) -> &'x mut [T] {
+        let (at, lanes) = self.place(k);
+        part_mut(x, row * self.inner + at, lanes)
+    }
+
+    /// Returns the first channel of vector `k` and the number of its channels.
+    #[inline(always)]
+    fn place(&self, k: usize) -> (usize, usize) {
+        let at = self.e + k * DOUBLES;
+        (at, DOUBLES.min(self.inner.saturating_sub(at)))
     }
 
     #[inline(always)]
     fn load(&mut self, s: Avx512, state: &[i32]) {
         for n in 0..self.states {
-            let h = s.times(s.doubles_of_i32(self.of(state, n)), s.double(UNIT));
-            let rate = s.doubles_of_u32(self.of(self.params.rate, n));
-            let rate = s.times(rate, s.double(1.0 / (1u64 << 42) as f64));
-            if let (Some(to_h), Some(to_rate)) = (self.kept.get_mut(n), self.rates.get_mut(n)) {
-                s.store_doubles(to_h, h);
-                s.store_doubles(to_rate, rate);
+            for k in 0..K {
+                let h = s.times(s.doubles_of_i32(self.of(state, n, k)), s.double(UNIT));
+                let rate = s.doubles_of_u32(self.of(self.params.rate, n, k));
+                let rate = s.times(rate, s.double(1.0 / (1u64 << 42) as f64));
+                if let (Some(to_h), Some(to_rate)) = (self.kept.get_mut(n), self.rates.get_mut(n)) {
+                    s.store_doubles(&mut to_h[k], h);
+                    s.store_doubles(&mut to_rate[k], rate);
+                }
             }
         }
     }
@@ -163,8 +178,10 @@ impl<I: Input> Channels<'_, I> {
     #[inline(always)]
     fn store(&mut self, s: Avx512, state: &mut [i32]) {
         for (n, h) in self.kept.iter().enumerate() {
-            let h = s.times(s.doubles(h), s.double(1.0 / UNIT));
-            s.store_as_i32(self.of_mut(state, n), h);
+            for (k, h) in h.iter().enumerate() {
+                let h = s.times(s.doubles(h), s.double(1.0 / UNIT));
+                s.store_as_i32(self.of_mut(state, n, k), h);
+            }
         }
     }
 
@@ -175,74 +192,91 @@ impl<I: Input> Channels<'_, I> {
         pixels: core::ops::Range<usize>,
         out: &mut [i16],
     ) {
+        let zero = [s.double(0.0); K];
         let scale = Output::new(s, self);
-        let to_state = self.powers(s, self.params.state_shift).map(|p| p * UNIT);
-        let to_state = s.doubles(&to_state);
-        let to_drive = s.double(2.0 / f64::from(1 << I::BITS));
-        let half = s.double(0.5);
+        let mut to_state = zero;
+        for (k, to_state) in to_state.iter_mut().enumerate() {
+            let powers = self.powers(self.params.state_shift, k);
+            *to_state = s.times(s.doubles(&powers), s.double(UNIT));
+        }
         let rows = self.weights.chunks_exact(self.states);
         for (i, weights) in pixels.zip(rows) {
-            let u = I::doubles(s, self.of(self.tokens.u, i));
-            let dt = s.doubles_of_i32(self.of(self.tokens.dt, i));
-            let drive = s.fma(s.times(dt, to_drive), u, half);
-            let drive = s.times(saturate_i32(s, floor(s, drive)), to_state);
-            let mut sum = s.double(0.0);
-            let mut a = s.double(0.0);
-            let mut base = a;
+            let (mut u, mut dt, mut drive) = (zero, zero, zero);
+            for k in 0..K {
+                u[k] = I::doubles(s, self.of(self.tokens.u, i, k));
+                dt[k] = s.doubles_of_i32(self.of(self.tokens.dt, i, k));
+                let step = s.times(dt[k], s.double(2.0 / f64::from(1 << I::BITS)));
+                let exact = floor(s, s.fma(step, u[k], s.double(0.5)));
+                drive[k] = s.times(saturate_i32(s, exact), to_state[k]);
+            }
+            let (mut sum, mut a, mut base) = (zero, zero, zero);
             let states = self.kept.iter_mut().zip(&*self.rates).zip(weights);
             for (n, ((h, rate), &[b, c])) in states.enumerate() {
                 if TIED && n > 0 {
                     a = product(s, a, base);
                 } else {
-                    a = decay(s, dt, s.doubles(rate));
-                    base = s.times(a, s.double(UNIT));
+                    a = decay(s, dt, rate);
+                    for k in 0..K {
+                        base[k] = s.times(a[k], s.double(UNIT));
+                    }
                 }
-                let next = next_state(s, s.doubles(h), a, drive, s.double(b));
-                s.store_doubles(h, next);
-                sum = s.fma(next, s.double(c), sum);
+                advance_state(s, h, a, drive, s.double(b));
+                for k in 0..K {
+                    sum[k] = s.fma(s.doubles(&h[k]), s.double(c), sum[k]);
+                }
             }
-            s.store_as_i16(self.of_mut(out, i), scale.of::<I>(s, sum, u));
+            for k in 0..K {
+                let y = scale.of::<I>(s, k, sum[k], u[k]);
+                s.store_as_i16(self.of_mut(out, i, k), y);
+            }
         }
     }
 
-    /// Returns `2^-exponent` of each channel.
+    /// Returns `2^-exponent` of each channel of vector `k`.
     #[inline(always)]
-    fn powers(&self, _: Avx512, exponents: &[u8]) -> [f64; DOUBLES] {
+    fn powers(&self, exponents: &[u8], k: usize) -> [f64; DOUBLES] {
         let mut powers = [0.0; DOUBLES];
-        for (power, &exponent) in powers.iter_mut().zip(self.of(exponents, 0)) {
+        for (power, &exponent) in powers.iter_mut().zip(self.of(exponents, 0, k)) {
             *power = f64::from_bits((1023 - u64::from(exponent)) << 52);
         }
         powers
     }
 }
 
-/// Scales of a vector of channels' outputs.
+/// Scales of vectors of channels' outputs.
 struct Output {
-    multiplier: __m512d,
-    skip: __m512d,
-    power: __m512d,
+    multiplier: [__m512d; K],
+    skip: [__m512d; K],
+    power: [__m512d; K],
 }
 
 impl Output {
     #[inline(always)]
     fn new<I: Input>(s: Avx512, channels: &Channels<'_, I>) -> Self {
         let params = channels.params;
-        let of = |values, bits| s.times(s.doubles_of_i32(channels.of(values, 0)), s.double(bits));
+        let zero = [s.double(0.0); K];
+        let (mut multiplier, mut skip, mut power) = (zero, zero, zero);
+        for k in 0..K {
+            let of = |values| s.doubles_of_i32(channels.of(values, 0, k));
+            multiplier[k] = s.times(of(params.multiplier), s.double(1.0 / (1u64 << 32) as f64));
+            skip[k] = s.times(of(params.skip), s.double(1.0 / f64::from(1 << I::BITS)));
+            power[k] = s.doubles(&channels.powers(params.shift, k));
+        }
         Self {
-            multiplier: of(params.multiplier, 1.0 / (1u64 << 32) as f64),
-            skip: of(params.skip, 1.0 / f64::from(1 << I::BITS)),
-            power: s.doubles(&channels.powers(s, params.shift)),
+            multiplier,
+            skip,
+            power,
         }
     }
 
-    /// Returns the outputs, not clamped, from the sums in [`UNIT`] and the inputs.
+    /// Returns the outputs of vector `k`, not clamped, from the sums in [`UNIT`] and the inputs.
     #[inline(always)]
-    fn of<I: Input>(&self, s: Avx512, sum: __m512d, u: __m512d) -> __m512d {
+    fn of<I: Input>(&self, s: Avx512, k: usize, sum: __m512d, u: __m512d) -> __m512d {
         let half = s.double(0.5);
         let sum = floor(s, s.fma(sum, s.double(1.0 / UNIT / 32768.0), half));
-        let y = s.fma_down(saturate_i32(s, sum), self.multiplier, s.double(INTEGER));
-        let y = s.minus(s.fma_down(u, self.skip, y), s.double(INTEGER));
-        floor(s, s.fma(y, self.power, half))
+        let y = s.fma_down(saturate_i32(s, sum), self.multiplier[k], s.double(INTEGER));
+        let y = s.minus(s.fma_down(u, self.skip[k], y), s.double(INTEGER));
+        floor(s, s.fma(y, self.power[k], half))
     }
 }
 
@@ -263,42 +297,73 @@ fn saturate_i32(s: Avx512, x: __m512d) -> __m512d {
 
 /// As `crate::num::fixed::decay`, of rates times 2^-42.
 #[inline(always)]
-fn decay(s: Avx512, dt: __m512d, rate: __m512d) -> __m512d {
-    // The exponent with 31 fraction bits, rounded down; then its whole part.
-    let exponent = s.fma_down(dt, rate, s.double(EXPONENT));
-    let n = s.add_down(exponent, s.double(TWO_52 - EXPONENT));
-    // Fraction - 1/2.
-    let x = s.minus(exponent, s.minus(n, s.double(TWO_52 - EXPONENT - 0.5)));
+fn decay(s: Avx512, dt: [__m512d; K], rate: &Vectors) -> [__m512d; K] {
+    let (mut x, mut n) = (dt, dt);
     let [c0, c1, c2, c3, c4, c5, c6] = EXP2.map(f64::from);
-    let integer = s.double(INTEGER);
-    let mut sum = s.double(c6);
-    for c in [c5, c4, c3, c2, c1] {
-        sum = s.minus(s.fma_down(sum, x, s.double(INTEGER + c)), integer);
+    for k in 0..K {
+        // The exponent with 31 fraction bits, rounded down; then its whole part.
+        x[k] = s.fma_down(dt[k], s.doubles(&rate[k]), s.double(EXPONENT));
+        n[k] = s.add_down(x[k], s.double(TWO_52 - EXPONENT));
     }
-    // The last one stays in the lower bits. It is below 2^31 (`num::lanes` tests it).
-    let sum = s.fma_down(sum, x, s.double(INTEGER + c0));
-    s.shift_low_bits(sum, n)
+    for k in 0..K {
+        // Fraction - 1/2.
+        x[k] = s.minus(x[k], s.minus(n[k], s.double(TWO_52 - EXPONENT - 0.5)));
+    }
+    let mut sum = [s.double(c6); K];
+    for c in [c5, c4, c3, c2, c1] {
+        for k in 0..K {
+            sum[k] = s.fma_down(sum[k], x[k], s.double(INTEGER + c));
+        }
+        for k in 0..K {
+            sum[k] = s.minus(sum[k], s.double(INTEGER));
+        }
+    }
+    for k in 0..K {
+        // The last one stays in the lower bits. It is below 2^31 (`num::lanes` tests it).
+        sum[k] = s.fma_down(sum[k], x[k], s.double(INTEGER + c0));
+    }
+    for k in 0..K {
+        sum[k] = s.shift_low_bits(sum[k], n[k]);
+    }
+    sum
 }
 
 /// Returns `round(a base / 2^31)` of decays, `base` times 2^-30.
 #[inline(always)]
-fn product(s: Avx512, a: __m512d, base: __m512d) -> __m512d {
+fn product(s: Avx512, mut a: [__m512d; K], base: [__m512d; K]) -> [__m512d; K] {
     // The floor of twice the result, and half of it plus 1 rounded down.
-    let doubled = s.fma_down(a, base, s.double(DOUBLED + 1.0));
-    let halved = s.fma_down(doubled, s.double(0.5), s.double(HALVED));
-    s.minus(halved, s.double(BOTH))
+    for k in 0..K {
+        a[k] = s.fma_down(a[k], base[k], s.double(DOUBLED + 1.0));
+    }
+    for k in 0..K {
+        a[k] = s.fma_down(a[k], s.double(0.5), s.double(HALVED));
+    }
+    for k in 0..K {
+        a[k] = s.minus(a[k], s.double(BOTH));
+    }
+    a
 }
 
-/// Returns `saturate(round(h a / 2^31) + round(drive b))`, `h`, `drive` and the result in [`UNIT`].
+/// Takes `h` to `saturate(round(h a / 2^31) + round(drive b))`, `h` and `drive` in [`UNIT`].
 #[inline(always)]
-fn next_state(s: Avx512, h: __m512d, a: __m512d, drive: __m512d, b: __m512d) -> __m512d {
-    let doubled = s.fma_down(h, a, s.double(DOUBLED + 1.0));
-    let driven = s.fma(drive, b, s.double(0.5 * UNIT));
-    let driven = s.add_down(driven, s.double(HALVED * UNIT));
-    let next = s.fma_down(doubled, s.double(0.5 * UNIT), driven);
-    let next = s.minus(next, s.double(BOTH * UNIT));
-    let next = s.least(next, s.double(f64::from(i32::MAX) * UNIT));
-    s.most(next, s.double(f64::from(i32::MIN) * UNIT))
+fn advance_state(s: Avx512, h: &mut Vectors, a: [__m512d; K], drive: [__m512d; K], b: __m512d) {
+    let (mut next, mut driven) = (a, drive);
+    for k in 0..K {
+        next[k] = s.fma_down(s.doubles(&h[k]), a[k], s.double(DOUBLED + 1.0));
+        driven[k] = s.fma(drive[k], b, s.double(0.5 * UNIT));
+    }
+    for k in 0..K {
+        driven[k] = s.add_down(driven[k], s.double(HALVED * UNIT));
+    }
+    for k in 0..K {
+        next[k] = s.fma_down(next[k], s.double(0.5 * UNIT), driven[k]);
+    }
+    for k in 0..K {
+        next[k] = s.minus(next[k], s.double(BOTH * UNIT));
+        next[k] = s.least(next[k], s.double(f64::from(i32::MAX) * UNIT));
+        next[k] = s.most(next[k], s.double(f64::from(i32::MIN) * UNIT));
+        s.store_doubles(&mut h[k], next[k]);
+    }
 }
 
 entry!(
