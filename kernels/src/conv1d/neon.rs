@@ -12,7 +12,7 @@ use crate::num::neon::intrinsics::{
     int16x8_t, int32x4_t, vdupq_n_s32, vfmaq_f32, vget_high_s16, vget_low_s16, vmlal_high_s16,
     vmlal_s16, vmovl_s8, vmovl_s16, vmulq_f32, vmulq_s32,
 };
-use crate::num::neon::{Lanes, float, for_blocks};
+use crate::num::neon::{Column, ColumnMut, Lanes, float, for_blocks};
 use crate::rows::Rows;
 
 /// Returns the entry point.
@@ -32,36 +32,44 @@ pub(crate) fn w8a8() -> Option<Run<Fixed<i8>>> {
 
 fn run_float(params: &FloatParams<'_>, history: &mut [f32], x: Rows<'_, f32>, out: &mut [f32]) {
     for_blocks!(4, x.len(), |at, lanes| float_block(
-        params, history, x, out, at, lanes
+        params,
+        history,
+        x,
+        out,
+        (at, lanes)
     ));
 }
 
+/// Runs four channels over all pixels; nothing where an operand is too short.
 #[inline(always)]
-fn float_block(
+fn float_block<L: Lanes>(
     params: &FloatParams<'_>,
     history: &mut [f32],
     x: Rows<'_, f32>,
     out: &mut [f32],
-    at: usize,
-    lanes: impl Lanes,
-) {
-    let inner = x.len();
+    place: (usize, L),
+) -> Option<()> {
+    let (inner, (at, lanes)) = (x.len(), place);
+    let pixels = out.len() / inner;
+    let input = Column::<_, _, 4>::new(x.values(), x.stride(), pixels, place)?;
+    let mut out = ColumnMut::<_, _, 4>::new(out, inner, pixels, place)?;
     let taps = [0, 1, 2, 3].map(|tap| float::load(lanes, params.taps, tap * inner + at));
     let bias = float::load(lanes, params.bias, at);
     let [mut x0, mut x1, mut x2] = [0, 1, 2].map(|i| float::load(lanes, history, i * inner + at));
-    for (i, out) in out.chunks_exact_mut(inner).enumerate() {
-        let x3 = float::load(lanes, x.values(), i * x.stride() + at);
+    for i in 0..pixels {
+        let x3 = must_cast(input.load(i));
         let window = [x0, x1, x2, x3];
         let mut sum = bias;
         for tap in 0..CONV1D_TAPS {
             sum = vfmaq_f32(sum, taps[tap], window[tap]);
         }
-        float::store(lanes, out, at, vmulq_f32(sum, float::logistic(sum)));
+        out.store(i, must_cast(vmulq_f32(sum, float::logistic(sum))));
         [x0, x1, x2] = [x1, x2, x3];
     }
     for (i, values) in [x0, x1, x2].into_iter().enumerate() {
         float::store(lanes, history, i * inner + at, values);
     }
+    Some(())
 }
 
 fn run_fixed<I: Saturate>(
@@ -71,7 +79,11 @@ fn run_fixed<I: Saturate>(
     out: &mut [I],
 ) {
     for_blocks!(8, x.len(), |at, lanes| fixed_block(
-        params, history, x, out, at, lanes
+        params,
+        history,
+        x,
+        out,
+        (at, lanes)
     ));
 }
 
@@ -125,24 +137,28 @@ impl Block {
     }
 }
 
+/// Runs eight channels over all pixels; nothing where an operand is too short.
 #[inline(always)]
-fn fixed_block<I: Saturate>(
+fn fixed_block<I: Saturate, L: Lanes>(
     params: &FixedParams<'_>,
     history: &mut [i16],
     x: Rows<'_, i16>,
     out: &mut [I],
-    at: usize,
-    lanes: impl Lanes,
-) {
-    let inner = x.len();
+    place: (usize, L),
+) -> Option<()> {
+    let (inner, (at, lanes)) = (x.len(), place);
+    let pixels = out.len() / inner;
+    let input = Column::<_, _, 8>::new(x.values(), x.stride(), pixels, place)?;
+    let mut out = ColumnMut::<_, _, 8>::new(out, inner, pixels, place)?;
     let block = Block::new(params, inner, at, lanes);
     let [mut x0, mut x1, mut x2] = [0, 1, 2].map(|i| load_i16(lanes, history, i * inner + at));
-    for (i, out) in out.chunks_exact_mut(inner).enumerate() {
-        let x3 = load_i16(lanes, x.values(), i * x.stride() + at);
-        I::store(lanes, out, at, block.convolve([x0, x1, x2, x3]));
+    for i in 0..pixels {
+        let x3 = must_cast(input.load(i));
+        out.store(i, I::saturate_8(block.convolve([x0, x1, x2, x3])));
         [x0, x1, x2] = [x1, x2, x3];
     }
     for (i, values) in [x0, x1, x2].into_iter().enumerate() {
         lanes.store::<i16, 8>(history, i * inner + at, must_cast(values));
     }
+    Some(())
 }

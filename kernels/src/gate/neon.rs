@@ -1,15 +1,15 @@
 //! Gate with NEON.
 
+use bytemuck::must_cast;
+
 use super::{FixedParams, Run};
 use crate::arith::{Fixed, Float};
-use crate::num::neon::fixed::{
-    Fraction, Saturate, load_i16, logistic, requantise, requantise_shift,
-};
+use crate::num::neon::fixed::{Fraction, Saturate, logistic, requantise, requantise_shift};
 use crate::num::neon::intrinsics::{
-    int32x4_t, vdupq_n_s32, vget_low_s16, vmovl_high_s16, vmovl_s16, vmulq_f32, vmulq_s32,
-    vrshrq_n_s32,
+    int16x8_t, int32x4_t, vdupq_n_s32, vget_low_s16, vmovl_high_s16, vmovl_s16, vmulq_f32,
+    vmulq_s32, vrshrq_n_s32,
 };
-use crate::num::neon::{float, for_blocks};
+use crate::num::neon::{float, map2};
 use crate::rows::Rows;
 
 /// Returns the entry point.
@@ -30,11 +30,9 @@ pub(crate) fn w8a8() -> Option<Run<Fixed<i8>>> {
 fn run_float((): &(), y: &[f32], z: Rows<'_, f32>, out: &mut [f32]) {
     let pixels = out.chunks_exact_mut(z.len()).zip(y.chunks_exact(z.len()));
     for (i, (out, y)) in pixels.enumerate() {
-        let z = z.row(i);
-        for_blocks!(4, out.len(), |at, lanes| {
-            let gate = float::load(lanes, z, at);
-            let product = vmulq_f32(float::load(lanes, y, at), gate);
-            float::store(lanes, out, at, vmulq_f32(product, float::logistic(gate)));
+        map2(y, z.row(i), out, |y: [f32; 4], z| {
+            let z = must_cast(z);
+            must_cast(vmulq_f32(vmulq_f32(must_cast(y), z), float::logistic(z)))
         });
     }
 }
@@ -49,12 +47,10 @@ fn run_fixed<I: Saturate>(params: &FixedParams, y: &[i16], z: Rows<'_, i16>, out
     };
     let pixels = out.chunks_exact_mut(z.len()).zip(y.chunks_exact(z.len()));
     for (i, (out, y)) in pixels.enumerate() {
-        let z = z.row(i);
-        for_blocks!(8, out.len(), |at, lanes| {
-            let (y, z) = (load_i16(lanes, y, at), load_i16(lanes, z, at));
+        map2(y, z.row(i), out, |y: [i16; 8], z: [i16; 8]| {
+            let (y, z): (int16x8_t, int16x8_t) = (must_cast(y), must_cast(z));
             let low = gated(vmovl_s16(vget_low_s16(y)), vmovl_s16(vget_low_s16(z)));
-            let high = gated(vmovl_high_s16(y), vmovl_high_s16(z));
-            I::store(lanes, out, at, [low, high]);
+            I::saturate_8([low, gated(vmovl_high_s16(y), vmovl_high_s16(z))])
         });
     }
 }

@@ -9,7 +9,7 @@ use bytemuck::{Pod, Zeroable, cast_slice, cast_slice_mut, must_cast};
 use super::{Kernel, Matrix, Run, Taps, neon_fixed, reference};
 use crate::arith::{Arithmetic, Fixed, Float};
 use crate::num::neon::intrinsics::{float32x4_t, vdupq_n_f32, vfmaq_f32, vfmaq_laneq_f32};
-use crate::num::neon::{All, First, Lanes};
+use crate::num::neon::{ColumnMut, Lanes, Parts, for_blocks};
 
 /// Outputs of a panel.
 pub(super) const PANEL: usize = 8;
@@ -45,7 +45,9 @@ pub(super) trait Product {
     /// A packed weight.
     type W: Pod;
     /// An output.
-    type O: Copy;
+    type O: Pod;
+    /// Four inputs of a pixel.
+    type Inputs: Pod;
     /// Sums of four outputs of a pixel.
     type Sums: Copy;
     /// What a panel has beside its weights.
@@ -54,24 +56,21 @@ pub(super) trait Product {
     /// Returns the sums before the first input.
     fn start(head: &Self::Head) -> [Self::Sums; 2];
 
+    /// Loads four inputs of a pixel.
+    fn load(x: &[Self::X; GROUP]) -> Self::Inputs;
+
     /// Adds the products of four inputs of each pixel, in ascending order.
     fn add<const M: usize>(
         sums: &mut [[Self::Sums; 2]; M],
         weights: &[[Self::W; PANEL]; GROUP],
-        x: [[Self::X; GROUP]; M],
+        x: [Self::Inputs; M],
     );
 
     /// Adds the products of one input of a pixel.
     fn add_one(sums: &mut [Self::Sums; 2], weights: &[Self::W; PANEL], x: Self::X);
 
-    /// Stores the outputs of a pixel.
-    fn store(
-        head: &Self::Head,
-        sums: [Self::Sums; 2],
-        lanes: impl Lanes,
-        to: &mut [Self::O],
-        at: usize,
-    );
+    /// Returns the outputs of a pixel.
+    fn outputs(head: &Self::Head, sums: [Self::Sums; 2]) -> [Self::O; PANEL];
 }
 
 /// Words of what a panel has beside its weights.
@@ -127,56 +126,71 @@ pub(super) fn run<A: Arithmetic, P: Product>(
         return specification(matrix, taps, scratch, out);
     }
     let pixels = taps.pixels().min(out.len() / outputs);
-    let panels = matrix.packed.chunks_exact(panel_words::<P>(inputs));
-    for (o, panel) in (0..outputs).step_by(PANEL).zip(panels) {
-        let to = (o, outputs);
-        let mut first = 0;
-        while first + 8 <= pixels {
-            tile::<P, 8>(panel, taps, first, to, out);
-            first += 8;
+    let mut panels = matrix.packed.chunks_exact(panel_words::<P>(inputs));
+    for_blocks!(PANEL, outputs, |o, lanes| {
+        let panel = panels.next().and_then(split::<P>);
+        let to = ColumnMut::new(out, outputs, pixels, (o, lanes));
+        if let (Some(panel), Some(to)) = (panel, to) {
+            outputs_of_panel::<P, _>(panel, taps, pixels, to);
         }
-        if (pixels - first) & 4 != 0 {
-            tile::<P, 4>(panel, taps, first, to, out);
-            first += 4;
-        }
-        if (pixels - first) & 2 != 0 {
-            tile::<P, 2>(panel, taps, first, to, out);
-            first += 2;
-        }
-        if (pixels - first) & 1 != 0 {
-            tile::<P, 1>(panel, taps, first, to, out);
-        }
+    });
+}
+
+/// A panel as it is packed.
+type Panel<'p, P> = (&'p <P as Product>::Head, &'p [[<P as Product>::W; PANEL]]);
+
+/// Splits the words of a panel.
+fn split<P: Product>(words: &[u64]) -> Option<Panel<'_, P>> {
+    let (head, weights) = words.split_at_checked(head_words::<P>())?;
+    let weights = cast_slice::<u64, P::W>(weights).as_chunks().0;
+    Some((cast_slice(head).first()?, weights))
+}
+
+/// Computes the outputs of a panel for all pixels, in tiles of 8, 4, 2 and 1.
+#[inline(always)]
+fn outputs_of_panel<P: Product, L: Lanes>(
+    panel: Panel<'_, P>,
+    taps: &Taps<'_, P::X>,
+    pixels: usize,
+    mut to: ColumnMut<'_, P::O, L, PANEL>,
+) {
+    let mut first = 0;
+    while first + 8 <= pixels {
+        tile::<P, _, 8>(panel, taps, first, &mut to);
+        first += 8;
+    }
+    if (pixels - first) & 4 != 0 {
+        tile::<P, _, 4>(panel, taps, first, &mut to);
+        first += 4;
+    }
+    if (pixels - first) & 2 != 0 {
+        tile::<P, _, 2>(panel, taps, first, &mut to);
+        first += 2;
+    }
+    if (pixels - first) & 1 != 0 {
+        tile::<P, _, 1>(panel, taps, first, &mut to);
     }
 }
 
-/// Computes the outputs `o..o + 8` of `M` pixels.
-fn tile<P: Product, const M: usize>(
-    panel: &[u64],
+/// Computes the outputs of a panel for `M` pixels.
+#[inline(always)]
+fn tile<P: Product, L: Lanes, const M: usize>(
+    (head, weights): Panel<'_, P>,
     taps: &Taps<'_, P::X>,
     first: usize,
-    (o, outputs): (usize, usize),
-    out: &mut [P::O],
+    to: &mut ColumnMut<'_, P::O, L, PANEL>,
 ) {
-    let (head, weights) = panel.split_at(head_words::<P>());
-    let [head] = cast_slice::<u64, P::Head>(head) else {
-        return;
-    };
-    let weights = cast_slice::<u64, P::W>(weights).as_chunks().0;
     let mut sums = [P::start(head); M];
     for piece in taps.pieces() {
         let weights = weights.get(piece.k..).and_then(|w| w.get(..piece.len));
-        let rows = core::array::from_fn(|i| {
-            let row = piece.x.get((first + i) * taps.stride()..);
-            row.and_then(|row| row.get(..piece.len)).unwrap_or_default()
-        });
-        add_piece::<P, M>(&mut sums, weights.unwrap_or_default(), rows);
+        let x = piece.x.get(first * taps.stride()..).unwrap_or_default();
+        let x = Parts::new(x, taps.stride(), M, piece.len);
+        if let (Some(weights), Some(x)) = (weights, x) {
+            add_piece::<P, M>(&mut sums, weights, x);
+        }
     }
     for (i, sums) in sums.into_iter().enumerate() {
-        let at = (first + i) * outputs + o;
-        match outputs - o {
-            PANEL.. => P::store(head, sums, All, out, at),
-            left => P::store(head, sums, First(left), out, at),
-        }
+        to.store(first + i, P::outputs(head, sums));
     }
 }
 
@@ -185,24 +199,25 @@ fn tile<P: Product, const M: usize>(
 fn add_piece<P: Product, const M: usize>(
     sums: &mut [[P::Sums; 2]; M],
     weights: &[[P::W; PANEL]],
-    rows: [&[P::X]; M],
+    inputs: Parts<'_, P::X>,
 ) {
     let (groups, rest) = weights.as_chunks::<GROUP>();
-    let rows = rows.map(|row| row.as_chunks::<GROUP>());
-    // One look at the lengths spares one at each input.
-    if rows
-        .iter()
-        .any(|(x, end)| x.len() != groups.len() || end.len() != rest.len())
-    {
-        return;
-    }
-    for (i, weights) in groups.iter().enumerate() {
-        P::add(sums, weights, rows.map(|(x, _)| x[i]));
-    }
-    for (i, weights) in rest.iter().enumerate() {
-        for (sums, (_, x)) in sums.iter_mut().zip(rows) {
-            P::add_one(sums, weights, x[i]);
+    let mut k = 0;
+    for weights in groups {
+        // No `map`: it would be a call, and all sums would go through memory.
+        let mut x = [P::Inputs::zeroed(); M];
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = P::load(&inputs.load(i, k));
         }
+        P::add(sums, weights, x);
+        k += GROUP;
+    }
+    for weights in rest {
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let [x] = inputs.load(i, k);
+            P::add_one(sums, weights, x);
+        }
+        k += 1;
     }
 }
 
@@ -213,6 +228,7 @@ impl Product for Floats {
     type X = f32;
     type W = f32;
     type O = f32;
+    type Inputs = float32x4_t;
     type Sums = float32x4_t;
     /// Bias.
     type Head = [f32; PANEL];
@@ -223,12 +239,16 @@ impl Product for Floats {
     }
 
     #[inline(always)]
+    fn load(x: &[f32; GROUP]) -> float32x4_t {
+        must_cast(*x)
+    }
+
+    #[inline(always)]
     fn add<const M: usize>(
         sums: &mut [[float32x4_t; 2]; M],
         weights: &[[f32; PANEL]; GROUP],
-        x: [[f32; GROUP]; M],
+        x: [float32x4_t; M],
     ) {
-        let x: [float32x4_t; M] = x.map(must_cast);
         macro_rules! inputs {
             ($($lane:literal)*) => {$(
                 let row: [float32x4_t; 2] = must_cast(weights[$lane]);
@@ -251,14 +271,8 @@ impl Product for Floats {
     }
 
     #[inline(always)]
-    fn store(
-        _: &[f32; PANEL],
-        sums: [float32x4_t; 2],
-        lanes: impl Lanes,
-        to: &mut [f32],
-        at: usize,
-    ) {
-        lanes.store::<f32, PANEL>(to, at, must_cast(sums));
+    fn outputs(_: &[f32; PANEL], sums: [float32x4_t; 2]) -> [f32; PANEL] {
+        must_cast(sums)
     }
 }
 

@@ -3,19 +3,21 @@
 //! Weights are packed in panels of eight outputs, four inputs at a time. A 16-bit input is
 //! `256 h + l + 128` with 8-bit `h` and `l`: two passes over the same weights, and 128 times each
 //! output's sum of weights in its bias. Sums may wrap on the way; the result does not.
-#![expect(unsafe_code, reason = "the compiler has no stable function for SDOT")]
+#![expect(unsafe_code, reason = "SDOT has no stable function")]
 
 use core::arch::asm;
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut, must_cast};
 
 use super::neon::PANEL;
-use super::neon_fixed::{Head, add_bias, head, store, weight};
+use super::neon_fixed::{Head, add_bias, head, outputs, weight};
 use super::{Kernel, Matrix, Run, Taps, reference};
 use crate::arith::{Fixed, FixedInput};
 use crate::num::neon::fixed::Saturate;
-use crate::num::neon::intrinsics::{int8x16_t, int32x4_t, vdupq_n_s32};
-use crate::num::neon::{All, First};
+use crate::num::neon::intrinsics::{
+    int8x16_t, int32x4_t, vdupq_n_s8, vdupq_n_s32, veorq_s8, vuzp1q_s8, vuzp2q_s8,
+};
+use crate::num::neon::{ColumnMut, Parts, for_blocks, map};
 
 /// Inputs whose products go to one lane.
 const DEPTH: usize = 4;
@@ -23,6 +25,8 @@ const DEPTH: usize = 4;
 const PIXELS: usize = 8;
 /// Inputs of a vector.
 const VECTOR: usize = 16;
+/// Groups of [`DEPTH`] inputs in a vector.
+const QUARTERS: usize = VECTOR / DEPTH;
 
 /// Returns the entry points where this machine has the instructions.
 pub(crate) fn w8a16() -> Option<Kernel<Fixed<i16>>> {
@@ -83,12 +87,12 @@ fn pack<I: FixedInput>(matrix: &Matrix<'_, Fixed<I>>, input_bytes: usize, packed
 }
 
 /// Inputs of 8 or 16 bits.
-trait Input: Pod + Default {
+trait Input: Pod {
     /// Planes of bytes.
     const PLANES: usize;
 
-    /// Splits an input in bytes, the upper one first.
-    fn split(self) -> [i8; 2];
+    /// Splits inputs in bytes, the upper ones first.
+    fn split(x: [Self; VECTOR]) -> [[i8; VECTOR]; 2];
 
     /// Returns the inputs themselves where a tile can read them in place.
     fn in_place<'t>(taps: &'t Taps<'_, Self>, inputs: usize) -> Option<Taps<'t, i8>>;
@@ -98,8 +102,8 @@ impl Input for i8 {
     const PLANES: usize = 1;
 
     #[inline(always)]
-    fn split(self) -> [i8; 2] {
-        [self, 0]
+    fn split(x: [Self; VECTOR]) -> [[i8; VECTOR]; 2] {
+        [x, [0; VECTOR]]
     }
 
     /// Pieces must begin where weights of four inputs do, and end there or at the last input.
@@ -117,8 +121,10 @@ impl Input for i16 {
     const PLANES: usize = 2;
 
     #[inline(always)]
-    fn split(self) -> [i8; 2] {
-        [(self >> 8) as i8, (self as u8 ^ 0x80) as i8]
+    fn split(x: [Self; VECTOR]) -> [[i8; VECTOR]; 2] {
+        let [first, second]: [int8x16_t; 2] = must_cast(x);
+        let low = veorq_s8(vuzp1q_s8(first, second), vdupq_n_s8(i8::MIN));
+        [must_cast(vuzp2q_s8(first, second)), must_cast(low)]
     }
 
     #[inline(always)]
@@ -143,35 +149,100 @@ fn entry<I: FixedInput, X: Input, O: Saturate>(
         return specification(matrix, taps, scratch, out);
     }
     // SAFETY: `kernel` gives this entry only to a machine that has the instruction.
-    unsafe { run(matrix, taps, scratch, out) }
-}
-
-/// Multiplies the inputs of a run of pixels with a packed matrix.
-#[target_feature(enable = "dotprod")]
-fn run<I: FixedInput, X: Input, O: Saturate>(
-    matrix: &Matrix<'_, Fixed<I>>,
-    taps: &Taps<'_, X>,
-    scratch: &mut [u64],
-    out: &mut [O],
-) {
+    let dot = unsafe { Dot::assume() };
     let pixels = taps.pixels().min(out.len() / matrix.outputs);
     let planes = cast_slice_mut(scratch);
     let mut first = 0;
     while first + 8 <= pixels {
-        tile::<I, X, O, 8>(matrix, &taps.range(first, 8), planes, first, out);
+        tile::<_, _, _, 8>(dot, matrix, taps, planes, first, out);
         first += 8;
     }
     if (pixels - first) & 4 != 0 {
-        tile::<I, X, O, 4>(matrix, &taps.range(first, 4), planes, first, out);
+        tile::<_, _, _, 4>(dot, matrix, taps, planes, first, out);
         first += 4;
     }
     if (pixels - first) & 2 != 0 {
-        tile::<I, X, O, 2>(matrix, &taps.range(first, 2), planes, first, out);
+        tile::<_, _, _, 2>(dot, matrix, taps, planes, first, out);
         first += 2;
     }
     if (pixels - first) & 1 != 0 {
-        tile::<I, X, O, 1>(matrix, &taps.range(first, 1), planes, first, out);
+        tile::<_, _, _, 1>(dot, matrix, taps, planes, first, out);
     }
+}
+
+/// Computes all outputs of `M` pixels.
+fn tile<I: FixedInput, X: Input, O: Saturate, const M: usize>(
+    dot: Dot,
+    matrix: &Matrix<'_, Fixed<I>>,
+    taps: &Taps<'_, X>,
+    planes: &mut [i8],
+    first: usize,
+    out: &mut [O],
+) {
+    let (n, inputs) = (matrix.outputs, matrix.inputs);
+    let stride = inputs.next_multiple_of(VECTOR);
+    let taps = taps.range(first, M);
+    let in_place = X::in_place(&taps, inputs);
+    let (high, low) = planes.split_at_mut(M * stride);
+    if in_place.is_none() {
+        gather(&taps, inputs, high, low);
+    }
+    let high = pieces::<M>(&in_place.unwrap_or(Taps::rows(M, stride, inputs, high)));
+    let low = pieces::<M>(&Taps::rows(M, stride, inputs, low));
+    let out = out.get_mut(first * n..).unwrap_or_default();
+    let mut panels = matrix.packed.chunks_exact(panel_words(inputs));
+    for_blocks!(PANEL, n, |o, lanes| {
+        let panel = panels.next().and_then(split);
+        let to = ColumnMut::<_, _, PANEL>::new(out, n, M, (o, lanes));
+        let (Some((head, weights)), Some(mut to)) = (panel, to) else {
+            return;
+        };
+        let mut sums = [[vdupq_n_s32(0); 2]; M];
+        for (k, inputs) in &high {
+            add_piece(
+                dot,
+                &mut sums,
+                weights.get(*k..).unwrap_or_default(),
+                inputs,
+            );
+        }
+        for sums in &mut sums {
+            *sums = add_bias(head, *sums, 8);
+        }
+        if X::PLANES == 2 {
+            for (k, inputs) in &low {
+                add_piece(
+                    dot,
+                    &mut sums,
+                    weights.get(*k..).unwrap_or_default(),
+                    inputs,
+                );
+            }
+        }
+        for (i, sums) in sums.into_iter().enumerate() {
+            to.store(i, outputs(head, sums));
+        }
+    });
+}
+
+/// Splits the words of a panel.
+fn split(words: &[u64]) -> Option<(&Head, &[Weights])> {
+    let (head, weights) = words.split_at_checked(size_of::<Head>() / size_of::<u64>())?;
+    Some((cast_slice(head).first()?, cast_slice(weights)))
+}
+
+/// A piece of the inputs of a tile, and where its weights begin.
+type Inputs<'x> = (usize, Parts<'x, i8>);
+
+/// Returns the pieces of the inputs of a tile.
+#[inline(always)]
+fn pieces<'x, const M: usize>(taps: &Taps<'x, i8>) -> [Inputs<'x>; 3] {
+    core::array::from_fn(|i| {
+        let piece = taps.pieces().get(i);
+        let parts =
+            piece.and_then(|p| Some((p.k / DEPTH, Parts::new(p.x, taps.stride(), M, p.len)?)));
+        parts.unwrap_or((0, Parts::EMPTY))
+    })
 }
 
 /// Copies the inputs of a tile to planes of bytes, a row a pixel.
@@ -179,9 +250,9 @@ fn gather<X: Input>(taps: &Taps<'_, X>, inputs: usize, high: &mut [i8], low: &mu
     let stride = inputs.next_multiple_of(VECTOR);
     let held: usize = taps.pieces().iter().map(|piece| piece.len).sum();
     if held < inputs {
-        let [h, l] = X::default().split();
-        high.fill(h);
-        low.fill(l);
+        let [h, l] = X::split([X::zeroed(); VECTOR]);
+        high.as_chunks_mut().0.fill(h);
+        low.as_chunks_mut().0.fill(l);
     }
     for i in 0..taps.pixels() {
         for piece in taps.pieces() {
@@ -189,93 +260,54 @@ fn gather<X: Input>(taps: &Taps<'_, X>, inputs: usize, high: &mut [i8], low: &mu
             let x = x.get(..piece.len).unwrap_or_default();
             let at = i * stride + piece.k;
             let high = high.get_mut(at..).unwrap_or_default();
-            for (high, x) in high.iter_mut().zip(x) {
-                [*high, _] = x.split();
-            }
-            let low = low.get_mut(at..).unwrap_or_default();
-            for (low, x) in low.iter_mut().zip(x) {
-                [_, *low] = x.split();
+            map(x, high, |x| X::split(x)[0]);
+            if X::PLANES == 2 {
+                let low = low.get_mut(at..).unwrap_or_default();
+                map(x, low, |x| X::split(x)[1]);
             }
         }
     }
 }
 
-/// Computes all outputs of `M` pixels.
-#[target_feature(enable = "dotprod")]
-fn tile<I: FixedInput, X: Input, O: Saturate, const M: usize>(
-    matrix: &Matrix<'_, Fixed<I>>,
-    taps: &Taps<'_, X>,
-    planes: &mut [i8],
-    first: usize,
-    out: &mut [O],
+/// Adds the products of a piece of each pixel's inputs: whole vectors of 16, then fours, then the
+/// last of fewer than four, filled up with zeros.
+#[inline(always)]
+fn add_piece<const M: usize>(
+    dot: Dot,
+    sums: &mut [[int32x4_t; 2]; M],
+    weights: &[Weights],
+    inputs: &Parts<'_, i8>,
 ) {
-    let (outputs, inputs) = (matrix.outputs, matrix.inputs);
-    let stride = inputs.next_multiple_of(VECTOR);
-    let in_place = X::in_place(taps, inputs);
-    let (high, low) = planes.split_at_mut(PIXELS * stride);
-    if in_place.is_none() {
-        gather(taps, inputs, high, low);
+    let (vectors, rest) = weights.split_at((inputs.len() / VECTOR * QUARTERS).min(weights.len()));
+    let mut k = 0;
+    for weights in vectors.as_chunks::<QUARTERS>().0 {
+        let mut x: [int8x16_t; M] = [must_cast([0i8; VECTOR]); M];
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = must_cast(inputs.load::<VECTOR>(i, k));
+        }
+        add_vectors(dot, sums, weights, x);
+        k += VECTOR;
     }
-    let high = in_place.unwrap_or(Taps::rows(M, stride, inputs, high));
-    let low = Taps::rows(M, stride, inputs, low);
-    let panels = matrix.packed.chunks_exact(panel_words(inputs));
-    for (o, panel) in (0..outputs).step_by(PANEL).zip(panels) {
-        let (head, weights) = panel.split_at(size_of::<Head>() / size_of::<u64>());
-        let [head] = cast_slice::<u64, Head>(head) else {
-            return;
-        };
-        let weights = cast_slice::<u64, Weights>(weights);
-        let mut sums = [[vdupq_n_s32(0); 2]; M];
-        dot(&mut sums, weights, &high);
-        for sums in &mut sums {
-            *sums = add_bias(head, *sums, 8);
+    let (fours, rest) = rest.split_at((inputs.len() % VECTOR / DEPTH).min(rest.len()));
+    for weights in fours {
+        for (i, sums) in sums.iter_mut().enumerate() {
+            add_four(dot, sums, weights, inputs.load(i, k));
         }
-        if X::PLANES == 2 {
-            dot(&mut sums, weights, &low);
-        }
-        for (i, sums) in sums.into_iter().enumerate() {
-            let at = (first + i) * outputs + o;
-            match outputs - o {
-                PANEL.. => store(head, sums, All, out, at),
-                left => store(head, sums, First(left), out, at),
-            }
-        }
+        k += DEPTH;
     }
-}
-
-/// Adds the products of the inputs of `M` pixels with a panel.
-#[inline]
-#[target_feature(enable = "dotprod")]
-fn dot<const M: usize>(sums: &mut [[int32x4_t; 2]; M], weights: &[Weights], taps: &Taps<'_, i8>) {
-    for piece in taps.pieces() {
-        let weights = weights.get(piece.k / DEPTH..).unwrap_or_default();
-        let Some(weights) = weights.get(..piece.len.div_ceil(DEPTH)) else {
-            return;
-        };
-        let rows: [&[i8]; M] = core::array::from_fn(|i| {
-            let row = piece.x.get(i * taps.stride()..);
-            row.and_then(|row| row.get(..piece.len)).unwrap_or_default()
-        });
-        let (vectors, rest) = weights.as_chunks::<{ VECTOR / DEPTH }>();
-        // One look at the lengths spares one at each input.
-        let whole = rows.map(|row| row.as_chunks::<VECTOR>().0);
-        if whole.iter().any(|x| x.len() != vectors.len()) {
-            // Up to three inputs more than vectors fill a vector of weights.
-            return dot_rest(sums, weights, rows);
+    if let (Some(weights), true) = (rest.first(), inputs.len() % DEPTH != 0) {
+        for (i, sums) in sums.iter_mut().enumerate() {
+            add_four(dot, sums, weights, inputs.load_last(i, k));
         }
-        for (i, weights) in vectors.iter().enumerate() {
-            dot_vectors(sums, weights, whole.map(|x| must_cast(x[i])));
-        }
-        dot_rest(sums, rest, rows.map(|row| row.as_chunks::<VECTOR>().1));
     }
 }
 
 /// Adds the products of 16 inputs of each pixel.
-#[inline]
-#[target_feature(enable = "dotprod")]
-fn dot_vectors<const M: usize>(
+#[inline(always)]
+fn add_vectors<const M: usize>(
+    dot: Dot,
     sums: &mut [[int32x4_t; 2]; M],
-    weights: &[Weights; VECTOR / DEPTH],
+    weights: &[Weights; QUARTERS],
     x: [int8x16_t; M],
 ) {
     macro_rules! inputs {
@@ -283,7 +315,7 @@ fn dot_vectors<const M: usize>(
             let row: [int8x16_t; 2] = must_cast(weights[$lane]);
             for (sums, x) in sums.iter_mut().zip(x) {
                 for (sum, row) in sums.iter_mut().zip(row) {
-                    *sum = sdot::<$lane>(*sum, row, x);
+                    *sum = dot.add::<$lane>(*sum, row, x);
                 }
             }
         )*};
@@ -291,43 +323,51 @@ fn dot_vectors<const M: usize>(
     inputs!(0 1 2 3);
 }
 
-/// Adds the products of fewer inputs than a vector has, four at a time, the last filled up.
-#[inline]
-#[target_feature(enable = "dotprod")]
-fn dot_rest<const M: usize>(sums: &mut [[int32x4_t; 2]; M], weights: &[Weights], rows: [&[i8]; M]) {
-    for (i, weights) in weights.iter().enumerate() {
-        let weights: [int8x16_t; 2] = must_cast(*weights);
-        for (sums, row) in sums.iter_mut().zip(rows) {
-            let row = row.get(i * DEPTH..).unwrap_or_default();
-            let mut x = [0; DEPTH];
-            match row.first_chunk() {
-                Some(four) => x = *four,
-                None => x.iter_mut().zip(row).for_each(|(x, &last)| *x = last),
-            }
-            let x = must_cast(vdupq_n_s32(must_cast(x)));
-            for (sum, weights) in sums.iter_mut().zip(weights) {
-                *sum = sdot::<0>(*sum, weights, x);
-            }
-        }
+/// Adds the products of four inputs of a pixel.
+#[inline(always)]
+fn add_four(dot: Dot, sums: &mut [int32x4_t; 2], weights: &Weights, x: [i8; DEPTH]) {
+    let weights: [int8x16_t; 2] = must_cast(*weights);
+    let x = must_cast(vdupq_n_s32(must_cast(x)));
+    for (sum, weights) in sums.iter_mut().zip(weights) {
+        *sum = dot.add::<0>(*sum, weights, x);
     }
 }
 
-/// Adds to each lane the products of its four weights with the four inputs of lane `LANE`.
-#[inline]
-#[target_feature(enable = "dotprod")]
-fn sdot<const LANE: usize>(sum: int32x4_t, weights: int8x16_t, x: int8x16_t) -> int32x4_t {
-    let mut out = sum;
-    // SAFETY: the function's callers run on a machine that has the instruction, which reads and
-    // writes these registers and nothing else.
-    unsafe {
-        asm!(
-            "sdot {out:v}.4s, {weights:v}.16b, {x:v}.4b[{lane}]",
-            out = inout(vreg) out,
-            weights = in(vreg) weights,
-            x = in(vreg) x,
-            lane = const LANE,
-            options(pure, nomem, nostack, preserves_flags),
-        );
+/// A machine that has SDOT.
+#[derive(Clone, Copy)]
+struct Dot(());
+
+impl Dot {
+    /// Trusts the caller.
+    ///
+    /// # Safety
+    /// This machine has the instruction.
+    #[inline(always)]
+    unsafe fn assume() -> Self {
+        Self(())
     }
-    out
+
+    /// Adds to each lane the products of its four weights with the four inputs of lane `LANE`.
+    #[inline(always)]
+    fn add<const LANE: usize>(
+        self,
+        mut sum: int32x4_t,
+        weights: int8x16_t,
+        x: int8x16_t,
+    ) -> int32x4_t {
+        // SAFETY: whoever made `self` knows that the machine has the instruction, which reads and
+        // writes these registers and nothing else.
+        unsafe {
+            asm!(
+                ".arch_extension dotprod",
+                "sdot {sum:v}.4s, {weights:v}.16b, {x:v}.4b[{lane}]",
+                sum = inout(vreg) sum,
+                weights = in(vreg) weights,
+                x = in(vreg) x,
+                lane = const LANE,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        sum
+    }
 }

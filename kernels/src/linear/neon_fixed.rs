@@ -7,11 +7,10 @@ use bytemuck::{Pod, must_cast};
 use super::neon::{PANEL, Product, pack_panels, packed_words, run};
 use super::{Kernel, Matrix, Run, Taps, reference};
 use crate::arith::{Fixed, FixedInput};
-use crate::num::neon::Lanes;
 use crate::num::neon::fixed::{Saturate, requantise, requantise_shift};
 use crate::num::neon::intrinsics::{
-    int16x4_t, int16x8_t, int32x4_t, vaddq_s32, vdupq_n_s32, vget_low_s16, vmlal_high_lane_s16,
-    vmlal_lane_s16, vmovl_s8, vshlq_s32,
+    int16x4_t, int16x8_t, int32x4_t, vaddq_s32, vdup_n_u32, vdupq_n_s32, vget_low_s16,
+    vmlal_high_lane_s16, vmlal_lane_s16, vmovl_s8, vshlq_s32,
 };
 /// Returns the entry points.
 pub(super) fn kernel<I: FixedInput + Input>() -> Kernel<Fixed<I>> {
@@ -88,19 +87,15 @@ pub(super) fn add_bias([bias, ..]: &Head, sums: [int32x4_t; 2], up: i32) -> [int
     [0, 1].map(|i| vaddq_s32(bias[i], vshlq_s32(sums[i], up)))
 }
 
-/// Requantises and stores the outputs of a pixel.
+/// Requantises the outputs of a pixel.
 #[inline(always)]
-pub(super) fn store<O: Saturate>(
+pub(super) fn outputs<O: Saturate>(
     [_, multiplier, shift]: &Head,
     sums: [int32x4_t; 2],
-    lanes: impl Lanes,
-    to: &mut [O],
-    at: usize,
-) {
+) -> [O; PANEL] {
     let multiplier: [int32x4_t; 2] = must_cast(*multiplier);
     let shift: [int32x4_t; 2] = must_cast(*shift);
-    let results = [0, 1].map(|i| requantise(sums[i], multiplier[i], shift[i]));
-    O::store(lanes, to, at, results);
+    O::saturate_8([0, 1].map(|i| requantise(sums[i], multiplier[i], shift[i])))
 }
 
 /// Inputs of 16 or 8 bits.
@@ -125,8 +120,8 @@ impl Input for i8 {
     const UP: i32 = 8;
 
     #[inline(always)]
-    fn load([a, b, c, d]: [Self; 4]) -> int16x4_t {
-        vget_low_s16(vmovl_s8(must_cast([a, b, c, d, 0, 0, 0, 0])))
+    fn load(x: [Self; 4]) -> int16x4_t {
+        vget_low_s16(vmovl_s8(must_cast(vdup_n_u32(must_cast(x)))))
     }
 }
 
@@ -137,6 +132,7 @@ impl<X: Input, O: Saturate> Product for Integers<X, O> {
     type X = X;
     type W = i16;
     type O = O;
+    type Inputs = int16x4_t;
     type Sums = int32x4_t;
     type Head = Head;
 
@@ -146,12 +142,16 @@ impl<X: Input, O: Saturate> Product for Integers<X, O> {
     }
 
     #[inline(always)]
+    fn load(x: &[X; 4]) -> int16x4_t {
+        X::load(*x)
+    }
+
+    #[inline(always)]
     fn add<const M: usize>(
         sums: &mut [[int32x4_t; 2]; M],
         weights: &[[i16; PANEL]; 4],
-        x: [[X; 4]; M],
+        x: [int16x4_t; M],
     ) {
-        let x = x.map(X::load);
         macro_rules! inputs {
             ($($lane:literal)*) => {$(
                 let row: int16x8_t = must_cast(weights[$lane]);
@@ -173,7 +173,7 @@ impl<X: Input, O: Saturate> Product for Integers<X, O> {
     }
 
     #[inline(always)]
-    fn store(head: &Head, sums: [int32x4_t; 2], lanes: impl Lanes, to: &mut [O], at: usize) {
-        store(head, add_bias(head, sums, X::UP), lanes, to, at);
+    fn outputs(head: &Head, sums: [int32x4_t; 2]) -> [O; PANEL] {
+        outputs(head, add_bias(head, sums, X::UP))
     }
 }

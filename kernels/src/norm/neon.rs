@@ -8,7 +8,7 @@ use bytemuck::must_cast;
 use super::{EPSILON, FixedParams, FloatParams, Kernel};
 use crate::arith::{Fixed, FixedInput, Float};
 use crate::num::fixed::reciprocal_sqrt;
-use crate::num::neon::fixed::{Saturate, load_2_i32, load_i16};
+use crate::num::neon::fixed::Saturate;
 use crate::num::neon::intrinsics::{
     float32x4_t, int16x8_t, int32x4_t, vaddq_f32, vaddq_s32, vaddvq_s32, vaddvq_s64, vcombine_s32,
     vdivq_f32, vdupq_n_f32, vdupq_n_s16, vdupq_n_s32, vdupq_n_s64, vfmaq_f32, vget_low_s16,
@@ -17,8 +17,7 @@ use crate::num::neon::intrinsics::{
     vreinterpretq_f64_f32, vrshlq_s64, vshlq_s32, vsqrtq_f32, vsraq_n_s32, vsubq_f32, vtrn1q_f32,
     vtrn2q_f32, vzip1q_f64, vzip2q_f64,
 };
-use crate::num::neon::{Lanes, float, for_blocks};
-
+use crate::num::neon::{First, Lanes, map3};
 /// Returns the entry points.
 pub(crate) fn f32() -> Option<Kernel<Float<f32>>> {
     Some(Kernel {
@@ -51,52 +50,58 @@ fn run_float(params: &FloatParams<'_>, x: &[f32], width: usize, out: &mut [f32])
     let pixels = x.chunks(PIXELS * width).zip(out.chunks_mut(PIXELS * width));
     for (x, out) in pixels {
         // Lanes without a pixel of their own take the last one's.
-        let last = (x.len() / width).saturating_sub(1);
-        let rows = [0, 1, 2, 3].map(|i: usize| {
-            x.get(i.min(last) * width..)
-                .and_then(|row| row.get(..width))
-                .unwrap_or_default()
-        });
+        let held = x.len() / width;
+        let rows = [0, 1, 2, 3].map(|i| x.chunks_exact(width).nth(i.min(held.saturating_sub(1))));
+        let rows = rows.map(Option::unwrap_or_default);
         let n = vdupq_n_f32(width as f32);
-        let zero = vdupq_n_f32(0.0);
-        let mean = vdivq_f32(fold(rows, zero, |sum, x| vaddq_f32(sum, x)), n);
+        let mean = vdivq_f32(fold(rows, vaddq_f32), n);
         let square = |sum, x| {
             let d = vsubq_f32(x, mean);
             vfmaq_f32(sum, d, d)
         };
-        let variance = vdivq_f32(fold(rows, zero, square), n);
+        let variance = vdivq_f32(fold(rows, square), n);
         let deviation = vsqrtq_f32(vaddq_f32(variance, vdupq_n_f32(EPSILON as f32)));
         let r: [f32; PIXELS] = must_cast(vdivq_f32(vdupq_n_f32(1.0), deviation));
         let mean: [f32; PIXELS] = must_cast(mean);
         let inputs = rows.into_iter().zip(mean.into_iter().zip(r));
-        let held = x.len() / width;
         for (out, (row, (mean, r))) in out.chunks_exact_mut(width).zip(inputs).take(held) {
             let (mean, r) = (vdupq_n_f32(mean), vdupq_n_f32(r));
-            for_blocks!(4, width, |at, lanes| {
-                let d = vsubq_f32(float::load(lanes, row, at), mean);
-                let gamma = float::load(lanes, params.gamma, at);
-                let beta = float::load(lanes, params.beta, at);
-                float::store(lanes, out, at, vfmaq_f32(beta, vmulq_f32(d, r), gamma));
-            });
+            map3(
+                row,
+                params.gamma,
+                params.beta,
+                out,
+                |x: [f32; 4], gamma, beta| {
+                    let d = vsubq_f32(must_cast(x), mean);
+                    must_cast(vfmaq_f32(
+                        must_cast(beta),
+                        vmulq_f32(d, r),
+                        must_cast(gamma),
+                    ))
+                },
+            );
         }
     }
 }
 
-/// Folds four rows over their elements in ascending order, each in its lane.
+/// Folds four rows over their elements in ascending order from 0, each in its lane.
 #[inline(always)]
 fn fold(
     rows: [&[f32]; PIXELS],
-    start: float32x4_t,
     step: impl Fn(float32x4_t, float32x4_t) -> float32x4_t,
 ) -> float32x4_t {
-    let mut sum = start;
-    for_blocks!(4, rows[0].len(), |at, lanes| {
-        let rows = rows.map(|row| float::load(lanes, row, at));
-        let columns = transpose(rows);
-        for column in columns.into_iter().take(lanes.count(4)) {
+    let mut sum = vdupq_n_f32(0.0);
+    let [r0, r1, r2, r3] = rows.map(|row| row.as_chunks::<4>());
+    let blocks = r0.0.iter().zip(r1.0).zip(r2.0.iter().zip(r3.0));
+    for ((&x0, &x1), (&x2, &x3)) in blocks {
+        for column in transpose([x0, x1, x2, x3].map(must_cast)) {
             sum = step(sum, column);
         }
-    });
+    }
+    let ends = r0.1.iter().zip(r1.1).zip(r2.1.iter().zip(r3.1));
+    for ((&x0, &x1), (&x2, &x3)) in ends {
+        sum = step(sum, must_cast([x0, x1, x2, x3]));
+    }
     sum
 }
 
@@ -120,18 +125,23 @@ fn run_fixed<O: Saturate>(params: &FixedParams<'_>, x: &[i16], width: usize, out
     let shift = vdupq_n_s32(-i32::from(params.shift));
     for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
         let pixel = Pixel::new(x, params.epsilon);
-        for_blocks!(8, width, |at, lanes| {
-            let normed = pixel.normed(load_i16(lanes, x, at));
-            let gain = load_2_i32(lanes, params.gain, at);
-            let offset = load_2_i32(lanes, params.offset, at);
-            let y = [0, 1].map(|i| {
-                // A half of SQDMULH is `mulhi`: a normed value has at most 31 bits.
-                let product = vqdmulhq_s32(normed[i], gain[i]);
-                let sum = vsraq_n_s32::<1>(vaddq_s32(offset[i], round), product);
-                vshlq_s32(sum, shift)
-            });
-            O::store(lanes, out, at, y);
-        });
+        map3(
+            x,
+            params.gain,
+            params.offset,
+            out,
+            |x, gain, offset: [i32; 8]| {
+                let normed = pixel.normed(must_cast::<[i16; 8], _>(x));
+                let gain: [int32x4_t; 2] = must_cast::<[i32; 8], _>(gain);
+                let offset: [int32x4_t; 2] = must_cast(offset);
+                O::saturate_8([0, 1].map(|i| {
+                    // A half of SQDMULH is `mulhi`: a normed value has at most 31 bits.
+                    let product = vqdmulhq_s32(normed[i], gain[i]);
+                    let sum = vsraq_n_s32::<1>(vaddq_s32(offset[i], round), product);
+                    vshlq_s32(sum, shift)
+                }))
+            },
+        );
     }
 }
 
@@ -149,13 +159,16 @@ impl Pixel {
     #[inline(always)]
     fn new(x: &[i16], epsilon: u64) -> Self {
         let (mut sum, mut squares) = (vdupq_n_s32(0), vdupq_n_s64(0));
-        for_blocks!(8, x.len(), |at, lanes| {
-            let x = load_i16(lanes, x, at);
+        let mut add = |x: [i16; 8]| {
+            let x = must_cast(x);
             sum = vpadalq_s16(sum, x);
             let low = vget_low_s16(x);
             squares = vpadalq_s32(squares, vmull_s16(low, low));
             squares = vpadalq_s32(squares, vmull_high_s16(x, x));
-        });
+        };
+        let (blocks, end) = x.as_chunks();
+        blocks.iter().for_each(|&block| add(block));
+        add(First(end.len()).load(end, 0));
         let (sum, n) = (vaddvq_s32(sum), x.len() as i64);
         let squares = n * (n * vaddvq_s64(squares) - i64::from(sum).pow(2));
         let (mantissa, halvings) = reciprocal_sqrt(squares as u64 + epsilon);

@@ -1,7 +1,9 @@
 //! Selective scan with NEON: four channels at a time, their states in registers over the pixels.
 //!
-//! The states go in fours, the lanes of a vector of `B` and of `C`. Where their number is 8 or 16
-//! the compiler knows it and keeps them in registers; any other number stays on the stack.
+//! The states go in fours, the lanes of a vector of `B` and of `C`. Where they are 8 or 16 the
+//! compiler knows it and keeps them in registers; any other number stays on the stack.
+
+use bytemuck::must_cast;
 
 use super::{FloatParams, Kernel, Tokens, neon_fixed};
 use crate::arith::{Fixed, Float};
@@ -10,11 +12,10 @@ use crate::num::neon::float::{exponential, load, store};
 use crate::num::neon::intrinsics::{
     vdupq_n_f32, vfmaq_f32, vfmaq_laneq_f32, vmulq_f32, vmulq_laneq_f32,
 };
-use crate::num::neon::{All, First, Lanes, for_blocks};
-use crate::rows::Rows;
+use crate::num::neon::{Column, ColumnMut, Lanes, for_blocks};
 
-/// Fours of states that a block has room for: 64 states, the most that a network has.
-pub(super) const QUADS_MAX: usize = 16;
+/// States that a block has room for: the most that a network has.
+pub(super) const STATES_MAX: usize = 64;
 
 /// Returns the entry point.
 pub(crate) fn f32() -> Option<Kernel<Float<f32>>> {
@@ -37,37 +38,29 @@ pub(crate) fn w8a8() -> Option<Kernel<Fixed<i8>>> {
     Some(neon_fixed::kernel())
 }
 
-/// Runs a block of channels with as many states as the compiler can know.
-macro_rules! block_of_states {
-    ($states:expr, |$quads:ident, $n:ident| $body:expr) => {
+/// Runs an expression with room for `$STATES` states, of which `$lanes` are there.
+macro_rules! with_states {
+    ($states:expr, |$STATES:ident, $lanes:ident| $body:expr) => {
         match $states {
             8 => {
-                const $quads: usize = 2;
-                let $n = 8;
+                const $STATES: usize = 8;
+                let $lanes = $crate::num::neon::All;
                 $body
             }
             16 => {
-                const $quads: usize = 4;
-                let $n = 16;
+                const $STATES: usize = 16;
+                let $lanes = $crate::num::neon::All;
                 $body
             }
-            $n => {
-                const $quads: usize = $crate::scan::neon::QUADS_MAX;
+            states => {
+                const $STATES: usize = $crate::scan::neon::STATES_MAX;
+                let $lanes = $crate::num::neon::First(states.min($STATES));
                 $body
             }
         }
     };
 }
-pub(super) use block_of_states;
-
-/// Loads four consecutive values of a pixel's `B` or `C`, of which `left` are states.
-#[inline(always)]
-pub(super) fn quad<T: bytemuck::Pod>(rows: &Rows<'_, T>, at: usize, left: usize) -> [T; 4] {
-    match left {
-        4.. => All.load(rows.values(), at),
-        _ => First(left).load(rows.values(), at),
-    }
-}
+pub(super) use with_states;
 
 fn run<const TIED: bool>(
     params: &FloatParams<'_>,
@@ -75,52 +68,62 @@ fn run<const TIED: bool>(
     state: &mut [f32],
     out: &mut [f32],
 ) {
-    let states = tokens.b.len().min(4 * QUADS_MAX);
     for_blocks!(4, params.skip.len(), |at, lanes| {
-        let place = (at, lanes);
-        block_of_states!(states, |QUADS, n| block::<TIED, QUADS>(
-            params, tokens, n, state, out, place
+        with_states!(tokens.b.len(), |STATES, states| block::<TIED, STATES>(
+            params,
+            tokens,
+            states,
+            state,
+            out,
+            (at, lanes)
         ))
     });
 }
 
-/// Advances four channels by all pixels.
+/// Advances four channels by all pixels; nothing where an operand is too short.
 #[inline(always)]
-fn block<const TIED: bool, const QUADS: usize>(
+fn block<const TIED: bool, const STATES: usize>(
     params: &FloatParams<'_>,
     tokens: &Tokens<'_, Float<f32>>,
-    states: usize,
+    states: impl Lanes,
     state: &mut [f32],
     out: &mut [f32],
-    (at, lanes): (usize, impl Lanes),
-) {
-    let inner = params.skip.len();
-    let rate = |n: usize| load(lanes, params.rate, n * inner + at);
-    let (skip, first_rate) = (load(lanes, params.skip, at), rate(0));
-    let mut h = [[vdupq_n_f32(0.0); 4]; QUADS];
-    for (n, h) in h.as_flattened_mut().iter_mut().enumerate().take(states) {
-        *h = load(lanes, state, n * inner + at);
+    place: (usize, impl Lanes),
+) -> Option<()> {
+    let (inner, count) = (params.skip.len(), states.count(STATES));
+    let pixels = out.len() / inner;
+    let rates = if TIED { 1 } else { count };
+    let rate = Column::<_, _, 4>::new(params.rate, inner, rates, place)?;
+    let u = Column::<_, _, 4>::new(tokens.u, inner, pixels, place)?;
+    let dt = Column::<_, _, 4>::new(tokens.dt, inner, pixels, place)?;
+    let [b, c] = [&tokens.b, &tokens.c]
+        .map(|rows| Column::<_, _, STATES>::new(rows.values(), rows.stride(), pixels, (0, states)));
+    let (b, c) = (b?, c?);
+    let mut out = ColumnMut::<_, _, 4>::new(out, inner, pixels, place)?;
+    let skip = load(place.1, params.skip, place.0);
+    let mut h = [vdupq_n_f32(0.0); STATES];
+    for (n, h) in h.iter_mut().enumerate().take(count) {
+        *h = load(place.1, state, n * inner + place.0);
     }
-    for (i, out) in out.chunks_exact_mut(inner).enumerate() {
-        let u = load(lanes, tokens.u, i * inner + at);
-        let dt = load(lanes, tokens.dt, i * inner + at);
+    for i in 0..pixels {
+        let (u, dt) = (must_cast(u.load(i)), must_cast(dt.load(i)));
         let drive = vmulq_f32(dt, u);
         let mut y = vmulq_f32(skip, u);
-        let base = exponential(vmulq_f32(dt, first_rate));
+        let base = exponential(vmulq_f32(dt, must_cast(rate.load(0))));
         let mut a = base;
-        for (q, h) in h.iter_mut().enumerate().take(states.div_ceil(4)) {
-            let left = states - 4 * q;
-            let b = quad(&tokens.b, i * tokens.b.stride() + 4 * q, left);
-            let c = quad(&tokens.c, i * tokens.c.stride() + 4 * q, left);
-            let (b, c) = (bytemuck::must_cast(b), bytemuck::must_cast(c));
+        let (b, c) = (b.load(i), c.load(i));
+        let quads = b.as_chunks().0.iter().zip(c.as_chunks().0);
+        let quads = h.as_chunks_mut::<4>().0.iter_mut().zip(quads);
+        for (q, (h, (&b, &c))) in quads.enumerate().take(count.div_ceil(4)) {
+            let (b, c) = (must_cast::<[f32; 4], _>(b), must_cast::<[f32; 4], _>(c));
             macro_rules! advance {
                 ($($lane:literal)*) => {$(
-                    if $lane < left {
-                        let n = 4 * q + $lane;
+                    let n = 4 * q + $lane;
+                    if n < count {
                         a = match (n, TIED) {
                             (0, _) => base,
                             (_, true) => vmulq_f32(a, base),
-                            (_, false) => exponential(vmulq_f32(dt, rate(n))),
+                            (_, false) => exponential(vmulq_f32(dt, must_cast(rate.load(n)))),
                         };
                         h[$lane] = vfmaq_f32(vmulq_laneq_f32::<$lane>(drive, b), a, h[$lane]);
                         y = vfmaq_laneq_f32::<$lane>(y, h[$lane], c);
@@ -129,9 +132,10 @@ fn block<const TIED: bool, const QUADS: usize>(
             }
             advance!(0 1 2 3);
         }
-        store(lanes, out, at, y);
+        out.store(i, must_cast(y));
     }
-    for (n, &h) in h.as_flattened().iter().enumerate().take(states) {
-        store(lanes, state, n * inner + at, h);
+    for (n, &h) in h.iter().enumerate().take(count) {
+        store(place.1, state, n * inner + place.0, h);
     }
+    Some(())
 }

@@ -2,20 +2,19 @@
 
 use bytemuck::must_cast;
 
-use super::neon::{QUADS_MAX, block_of_states, quad};
+use super::neon::with_states;
 use super::{FixedParams, Kernel, Tokens};
 use crate::arith::{Fixed, FixedInput};
 use crate::config::Decay;
-use crate::num::neon::fixed::{decay, load_i32};
+use crate::num::neon::fixed::{Saturate, decay, load_i32};
 use crate::num::neon::intrinsics::{
     int32x4_t, int64x2_t, uint32x4_t, vaddw_high_s32, vaddw_s32, vbslq_s32, vcltzq_s32,
     vcombine_s32, vdupq_n_s32, vdupq_n_s64, vget_low_s32, vmlal_high_laneq_s32, vmlal_laneq_s32,
-    vmull_high_laneq_s32, vmull_high_s32, vmull_laneq_s32, vmull_s32, vqdmulhq_s32,
+    vmovl_s16, vmull_high_laneq_s32, vmull_high_s32, vmull_laneq_s32, vmull_s32, vqdmulhq_s32,
     vqmovn_high_s64, vqmovn_s64, vqrdmulhq_s32, vqrshrn_n_s64, vreinterpretq_s32_u32, vrshlq_s32,
     vrshlq_s64, vshlq_s32, vsraq_n_s32,
 };
-use crate::num::neon::{Lanes, for_blocks};
-
+use crate::num::neon::{Column, ColumnMut, Lanes, for_blocks};
 /// Returns the entry point.
 pub(super) fn kernel<I: FixedInput>() -> Kernel<Fixed<I>> {
     Kernel {
@@ -33,11 +32,14 @@ fn run<I: FixedInput, const TIED: bool>(
     state: &mut [i32],
     out: &mut [i16],
 ) {
-    let states = tokens.b.len().min(4 * QUADS_MAX);
     for_blocks!(4, params.skip.len(), |at, lanes| {
-        let place = (at, lanes);
-        block_of_states!(states, |QUADS, n| block::<I, TIED, QUADS>(
-            params, tokens, n, state, out, place
+        with_states!(tokens.b.len(), |STATES, states| block::<I, TIED, STATES>(
+            params,
+            tokens,
+            states,
+            state,
+            out,
+            (at, lanes)
         ))
     });
 }
@@ -86,14 +88,16 @@ impl Channels {
         vqmovn_high_s64(vqmovn_s64(low), high)
     }
 
-    /// Returns the outputs, not clamped; `skipped` is the input shifted up to 30 bits.
+    /// Returns the outputs; `skipped` is the input shifted up to 31 bits.
     #[inline(always)]
-    fn output(&self, sums: [int64x2_t; 2], skipped: int32x4_t) -> int32x4_t {
+    fn output(&self, sums: [int64x2_t; 2], skipped: int32x4_t) -> [i16; 4] {
         let [low, high] = sums.map(vqrshrn_n_s64::<15>);
         // A half of SQDMULH is `mulhi`; no factor is -2^31.
         let scaled = vqdmulhq_s32(vcombine_s32(low, high), self.multiplier);
         let y = vsraq_n_s32::<1>(vqdmulhq_s32(skipped, self.skip), scaled);
-        vrshlq_s32(y, self.shift)
+        let y = vrshlq_s32(y, self.shift);
+        let [low, _] = must_cast::<[i16; 8], [[i16; 4]; 2]>(i16::saturate_8([y, y]));
+        low
     }
 }
 
@@ -110,45 +114,52 @@ fn drive<I: FixedInput>(dt: int32x4_t, u: int32x4_t) -> int32x4_t {
     vcombine_s32(low, high)
 }
 
-/// Advances four channels by all pixels.
+/// Advances four channels by all pixels; nothing where an operand is too short.
 #[inline(always)]
-fn block<I: FixedInput, const TIED: bool, const QUADS: usize>(
+fn block<I: FixedInput, const TIED: bool, const STATES: usize>(
     params: &FixedParams<'_>,
     tokens: &Tokens<'_, Fixed<I>>,
-    states: usize,
+    states: impl Lanes,
     state: &mut [i32],
     out: &mut [i16],
-    (at, lanes): (usize, impl Lanes),
-) {
-    let inner = params.skip.len();
-    let channels = Channels::new(params, at, lanes);
-    let decay = |dt, n: usize| {
-        let rate = must_cast(lanes.load::<u32, 4>(params.rate, n * inner + at));
-        vreinterpretq_s32_u32(decay(dt, rate))
-    };
-    let mut h = [[vdupq_n_s32(0); 4]; QUADS];
-    for (n, h) in h.as_flattened_mut().iter_mut().enumerate().take(states) {
-        *h = load_i32(lanes, state, n * inner + at);
+    place: (usize, impl Lanes),
+) -> Option<()> {
+    let (inner, count) = (params.skip.len(), states.count(STATES));
+    let pixels = out.len() / inner;
+    let rates = if TIED { 1 } else { count };
+    let rate = Column::<_, _, 4>::new(params.rate, inner, rates, place)?;
+    let decay = |dt, n| vreinterpretq_s32_u32(decay(dt, must_cast(rate.load(n))));
+    let u = Column::<_, _, 4>::new(tokens.u, inner, pixels, place)?;
+    let dt = Column::<_, _, 4>::new(tokens.dt, inner, pixels, place)?;
+    let [b, c] = [&tokens.b, &tokens.c]
+        .map(|rows| Column::<_, _, STATES>::new(rows.values(), rows.stride(), pixels, (0, states)));
+    let (b, c) = (b?, c?);
+    let mut out = ColumnMut::<_, _, 4>::new(out, inner, pixels, place)?;
+    let channels = Channels::new(params, place.0, place.1);
+    let mut h = [vdupq_n_s32(0); STATES];
+    for (n, h) in h.iter_mut().enumerate().take(count) {
+        *h = load_i32(place.1, state, n * inner + place.0);
     }
-    for (i, out) in out.chunks_exact_mut(inner).enumerate() {
-        let u = lanes.load::<I, 4>(tokens.u, i * inner + at);
-        let u: int32x4_t = must_cast(u.map(FixedInput::int));
-        let dt = load_i32(lanes, tokens.dt, i * inner + at);
+    for i in 0..pixels {
+        let u: int32x4_t = must_cast(u.load(i).map(FixedInput::int));
+        let dt = must_cast(dt.load(i));
         let drive = drive::<I>(dt, u);
         let base = decay(dt, 0);
         // Where the first decay is 1 all powers are; elsewhere none is.
         let (mut a, mut top) = (base, vcltzq_s32(base));
         let mut sums = [vdupq_n_s64(0); 2];
-        for (q, h) in h.iter_mut().enumerate().take(states.div_ceil(4)) {
-            let left = states - 4 * q;
-            let b = quad(&tokens.b, i * tokens.b.stride() + 4 * q, left);
-            let c = quad(&tokens.c, i * tokens.c.stride() + 4 * q, left);
-            let b: int32x4_t = must_cast(b.map(i32::from));
-            let c: int32x4_t = must_cast(c.map(i32::from));
+        let (b, c) = (b.load(i), c.load(i));
+        let quads = b.as_chunks().0.iter().zip(c.as_chunks().0);
+        let quads = h.as_chunks_mut::<4>().0.iter_mut().zip(quads);
+        for (q, (h, (&b, &c))) in quads.enumerate().take(count.div_ceil(4)) {
+            let (b, c) = (
+                vmovl_s16(must_cast::<[i16; 4], _>(b)),
+                vmovl_s16(must_cast::<[i16; 4], _>(c)),
+            );
             macro_rules! advance {
                 ($($lane:literal)*) => {$(
-                    if $lane < left {
-                        let n = 4 * q + $lane;
+                    let n = 4 * q + $lane;
+                    if n < count {
                         match (n, TIED) {
                             (0, _) => {}
                             (_, true) => a = vqrdmulhq_s32(a, base),
@@ -167,11 +178,12 @@ fn block<I: FixedInput, const TIED: bool, const QUADS: usize>(
             advance!(0 1 2 3);
         }
         let up = vdupq_n_s32(31 - I::BITS as i32);
-        let y = channels.output(sums, vshlq_s32(u, up));
-        let y: [i32; 4] = must_cast(y);
-        lanes.store(out, at, y.map(crate::num::fixed::saturate_i16));
+        out.store(i, channels.output(sums, vshlq_s32(u, up)));
     }
-    for (n, &h) in h.as_flattened().iter().enumerate().take(states) {
-        lanes.store::<i32, 4>(state, n * inner + at, must_cast(h));
+    for (n, &h) in h.iter().enumerate().take(count) {
+        place
+            .1
+            .store::<i32, 4>(state, n * inner + place.0, must_cast(h));
     }
+    Some(())
 }

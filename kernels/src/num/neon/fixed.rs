@@ -7,8 +7,8 @@ use bytemuck::{Pod, must_cast};
 
 use super::Lanes;
 use super::intrinsics::{
-    int8x8_t, int16x8_t, int32x4_t, uint32x4_t, uint64x2_t, vabsq_s32, vaddq_f32, vaddq_s32,
-    vaddq_u32, vandq_u32, vbicq_s32, vbslq_s32, vcgeq_s32, vcltzq_s32, vcombine_s16, vcombine_u32,
+    int16x8_t, int32x4_t, uint32x4_t, uint64x2_t, vabsq_s32, vaddq_f32, vaddq_s32, vaddq_u32,
+    vandq_u32, vbicq_s32, vbslq_s32, vcgeq_s32, vcltzq_s32, vcombine_s16, vcombine_u32,
     vcvtq_f32_s32, vcvtq_s32_f32, vdivq_f32, vdup_n_s8, vdupq_n_f32, vdupq_n_s16, vdupq_n_s32,
     vdupq_n_u32, vget_low_u32, vmax_s8, vmaxq_s16, vmaxq_s32, vminq_s32, vminq_u32, vmlsq_s32,
     vmull_high_u32, vmull_u32, vmulq_n_s32, vnegq_s32, vqdmulhq_s32, vqmovn_s16, vqmovn_s32,
@@ -59,31 +59,31 @@ pub(crate) fn saturate_i16([low, high]: [int32x4_t; 2]) -> int16x8_t {
 
 /// What eight results are stored as.
 pub(crate) trait Saturate: Pod {
-    /// Clamps and stores eight results.
-    fn store(lanes: impl Lanes, to: &mut [Self], at: usize, values: [int32x4_t; 2]);
+    /// Clamps eight results.
+    fn saturate_8(values: [int32x4_t; 2]) -> [Self; 8];
 }
 
 impl Saturate for i32 {
     /// Results of 32 bits are not clamped.
     #[inline(always)]
-    fn store(lanes: impl Lanes, to: &mut [Self], at: usize, values: [int32x4_t; 2]) {
-        lanes.store::<_, 8>(to, at, must_cast(values));
+    fn saturate_8(values: [int32x4_t; 2]) -> [Self; 8] {
+        must_cast(values)
     }
 }
 
 impl Saturate for i16 {
     #[inline(always)]
-    fn store(lanes: impl Lanes, to: &mut [Self], at: usize, values: [int32x4_t; 2]) {
-        lanes.store::<_, 8>(to, at, must_cast(saturate_i16(values)));
+    fn saturate_8(values: [int32x4_t; 2]) -> [Self; 8] {
+        must_cast(saturate_i16(values))
     }
 }
 
 impl Saturate for i8 {
     /// Clamping to 16 bits first changes nothing.
     #[inline(always)]
-    fn store(lanes: impl Lanes, to: &mut [Self], at: usize, values: [int32x4_t; 2]) {
-        let narrow: int8x8_t = vqmovn_s16(saturate_i16(values));
-        lanes.store::<_, 8>(to, at, must_cast(vmax_s8(narrow, vdup_n_s8(-127))));
+    fn saturate_8(values: [int32x4_t; 2]) -> [Self; 8] {
+        let narrow = vqmovn_s16(saturate_i16(values));
+        must_cast(vmax_s8(narrow, vdup_n_s8(-127)))
     }
 }
 

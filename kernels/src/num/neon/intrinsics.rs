@@ -48,11 +48,14 @@ instructions! {
     fn vcvtq_s32_f32(a: float32x4_t) -> int32x4_t;
     fn vdivq_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t;
     fn vdup_n_s8(value: i8) -> int8x8_t;
+    fn vdup_n_u32(value: u32) -> uint32x2_t;
     fn vdupq_n_f32(value: f32) -> float32x4_t;
     fn vdupq_n_s16(value: i16) -> int16x8_t;
     fn vdupq_n_s32(value: i32) -> int32x4_t;
     fn vdupq_n_s64(value: i64) -> int64x2_t;
+    fn vdupq_n_s8(value: i8) -> int8x16_t;
     fn vdupq_n_u32(value: u32) -> uint32x4_t;
+    fn veorq_s8(a: int8x16_t, b: int8x16_t) -> int8x16_t;
     fn vfmaq_f32(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t;
     fn vfmaq_laneq_f32<const LANE>(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t;
     fn vget_high_s16(a: int16x8_t) -> int16x4_t;
@@ -126,6 +129,8 @@ instructions! {
     fn vsubq_s32(a: int32x4_t, b: int32x4_t) -> int32x4_t;
     fn vtrn1q_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t;
     fn vtrn2q_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t;
+    fn vuzp1q_s8(a: int8x16_t, b: int8x16_t) -> int8x16_t;
+    fn vuzp2q_s8(a: int8x16_t, b: int8x16_t) -> int8x16_t;
     fn vzip1q_f64(a: float64x2_t, b: float64x2_t) -> float64x2_t;
     fn vzip2q_f64(a: float64x2_t, b: float64x2_t) -> float64x2_t;
 }
