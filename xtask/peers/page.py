@@ -12,7 +12,7 @@ Side by side on one machine in one run, in turns, after the outputs were compare
 (`xtask/peers/time_peers.py` says how). Ratios are medians over rounds of the peer's time by ours.
 
 ```sh
-cargo xtask bench-peers --update
+cargo xtask bench peers --update
 ```
 
 """

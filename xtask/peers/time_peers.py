@@ -172,7 +172,7 @@ def measure(options, name, weights):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="cargo xtask bench-peers", description=__doc__)
+    parser = argparse.ArgumentParser(prog="cargo xtask bench peers", description=__doc__)
     parser.add_argument("--bench", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--mambalite", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--root", type=Path, required=True, help=argparse.SUPPRESS)

@@ -58,13 +58,6 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Times the network against ONNX Runtime and PyTorch, in turns (--help for more).
-    #[command(disable_help_flag = true)]
-    BenchPeers {
-        /// Arguments of xtask/peers/time_peers.py.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
     /// Runs the conformance cases of the kernels on the host and in QEMU on every other target.
     CheckKernels {
         /// A target besides the host; all if none is named.
@@ -85,8 +78,10 @@ fn main() -> ExitCode {
         Task::Test => suite::run(suite::Strictness::Lenient),
         Task::Ci => suite::run(suite::Strictness::Strict),
         Task::Firmware { board } => firmware::run(board.as_deref()),
-        Task::Bench { arguments } => bench::run(&arguments),
-        Task::BenchPeers { arguments } => peers::run(&arguments),
+        Task::Bench { arguments } => match arguments.split_first() {
+            Some((first, rest)) if first == "peers" => peers::run(rest),
+            _ => bench::run(&arguments),
+        },
         Task::CheckKernels { targets, seed } => check::run(&targets, seed),
         Task::Tidy => tidy::run(),
     };

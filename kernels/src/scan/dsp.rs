@@ -141,13 +141,21 @@ macro_rules! state {
     ($at:literal, $keep:literal, $next:literal) => {
         concat!(
             "ldrd r2, r3, [r9], #8
-             ldr r12, ", $at, "
+             ldr r12, ",
+            $at,
+            "
              lsl r6, r0, #1
-             ", $keep, "
-             ", $next, "
+             ",
+            $keep,
+            "
+             ",
+            $next,
+            "
              smmulr r6, r10, r2
              qadd r12, r12, r6
-             str r12, ", $at, "
+             str r12, ",
+            $at,
+            "
              smlal r4, r5, r12, r3"
         )
     };
@@ -160,11 +168,19 @@ macro_rules! states {
             "cmp r9, lr
              beq 4f
              3:
-             ", state!("[r11]", $size), "
-             ", state!("[r11, r8]", $size), "
+             ",
+            state!("[r11]", $size),
+            "
+             ",
+            state!("[r11, r8]", $size),
+            "
              add r11, r11, r8, lsl #1
-             ", state!("[r11]", $size), "
-             ", state!("[r11, r8]", $size), "
+             ",
+            state!("[r11]", $size),
+            "
+             ",
+            state!("[r11, r8]", $size),
+            "
              add r11, r11, r8, lsl #1
              cmp r9, lr
              bne 3b
@@ -174,7 +190,9 @@ macro_rules! states {
              cmp r9, lr
              beq 7f
              5:
-             ", state!("[r11]", $size), "
+             ",
+            state!("[r11]", $size),
+            "
              add r11, r8
              cmp r9, lr
              bne 5b
@@ -305,7 +323,10 @@ fn single<I: FixedInput>(
     let (u, dt) = (*pixel.u.get(channel)?, *pixel.dt.get(channel)?);
     let state_shift = *params.state_shift.get(channel)?;
     let (drive, mut decay, mut sum) = (drive(dt, u), base, 0);
-    let states = state.iter_mut().skip(channel).step_by(params.skip.len().max(1));
+    let states = state
+        .iter_mut()
+        .skip(channel)
+        .step_by(params.skip.len().max(1));
     for (h, (&b, &c)) in states.zip(pixel.b.iter().zip(pixel.c)) {
         *h = advance(*h, decay, drive, b, state_shift);
         sum += i64::from(*h) * i64::from(c);
@@ -377,7 +398,10 @@ fn full<I: FixedInput>(
     let inner = params.skip.len();
     for (i, out) in out.chunks_mut(CHUNK).enumerate() {
         let channels = i * CHUNK..i * CHUNK + out.len();
-        let (dt, u) = (pixel.dt.get(channels.clone())?, pixel.u.get(channels.clone())?);
+        let (dt, u) = (
+            pixel.dt.get(channels.clone())?,
+            pixel.u.get(channels.clone())?,
+        );
         let state_shift = params.state_shift.get(channels.clone())?;
         let (mut decay, mut sum) = ([0; CHUNK], [0; CHUNK]);
         let weights = pixel.b.iter().zip(pixel.c);
@@ -413,7 +437,11 @@ fn run<I: FixedInput>(
         Decay::Tied => 1,
         Decay::Full => states,
     };
-    let channels = [params.state_shift.len(), params.multiplier.len(), params.shift.len()];
+    let channels = [
+        params.state_shift.len(),
+        params.multiplier.len(),
+        params.shift.len(),
+    ];
     let scratch: &mut [u32] = bytemuck::must_cast_slice_mut(scratch);
     let (Some(values), Some(all_states), Some(all_rates)) = (
         pixels.checked_mul(inner),
@@ -436,9 +464,17 @@ fn run<I: FixedInput>(
     let weights: &mut [[i32; 2]] = bytemuck::cast_slice_mut(&mut rest[..2 * states]);
     let common = params.state_shift.iter().take(inner).max();
     let common = u32::from(common.copied().unwrap_or(0)).clamp(16, 32);
-    let rows = tokens.u.chunks_exact(inner).zip(tokens.dt.chunks_exact(inner));
+    let rows = tokens
+        .u
+        .chunks_exact(inner)
+        .zip(tokens.dt.chunks_exact(inner));
     for (i, (out, (u, dt))) in out.chunks_exact_mut(inner).zip(rows).enumerate() {
-        let pixel = Pixel { u, dt, b: tokens.b.row(i), c: tokens.c.row(i) };
+        let pixel = Pixel {
+            u,
+            dt,
+            b: tokens.b.row(i),
+            c: tokens.c.row(i),
+        };
         match params.decay {
             Decay::Full => {
                 // Nothing is missing, as just checked.

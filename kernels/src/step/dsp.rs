@@ -48,10 +48,18 @@ macro_rules! ln_step {
              smmul r5, r5, r1
              smmul r6, r6, r2
              smmul r7, r7, r3
-             add r4, ", $c, ", r4, lsl #1
-             add r5, ", $c, ", r5, lsl #1
-             add r6, ", $c, ", r6, lsl #1
-             add r7, ", $c, ", r7, lsl #1"
+             add r4, ",
+            $c,
+            ", r4, lsl #1
+             add r5, ",
+            $c,
+            ", r5, lsl #1
+             add r6, ",
+            $c,
+            ", r6, lsl #1
+             add r7, ",
+            $c,
+            ", r7, lsl #1"
         )
     };
 }

@@ -17,8 +17,12 @@ pub(crate) fn w8a16() -> Option<Run<Fixed<i16>>> {
 macro_rules! pairs {
     ($a:literal, $b:literal) => {
         concat!(
-            "ldr r2, [", $b, "], #4
-             ldr r1, [", $a, "]
+            "ldr r2, [",
+            $b,
+            "], #4
+             ldr r1, [",
+            $a,
+            "]
              smlawb r0, r4, r1, r8
              smlawt r1, r4, r1, r8
              smlawb r0, r5, r2, r0
@@ -29,7 +33,9 @@ macro_rules! pairs {
              ssat r1, #16, r1
              pkhbt r0, r0, r1, lsl #16
              qadd16 r0, r0, r10
-             str r0, [", $a, "], #4"
+             str r0, [",
+            $a,
+            "], #4"
         )
     };
 }

@@ -1,4 +1,4 @@
-//! Our side of `cargo xtask bench-peers`, in a process of its own like each of its peers.
+//! Our side of `cargo xtask bench peers`, in a process of its own like each of its peers.
 
 mod matrix;
 mod serve;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Our side of `cargo xtask bench-peers`.
+/// Our side of `cargo xtask bench peers`.
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(subcommand)]

@@ -11,15 +11,20 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use mambalite::model_file::ModelFile;
+use mambalite::parallel;
 use mambalite::picture::Picture;
-use mambalite::upscale::{Executor, color, upscale};
-
-/// Threads of [`magnify`], whatever is asked for: the executor is sequential.
-const THREADS: usize = 1;
+use mambalite::upscale::{Executor, color};
 
 /// Runs the network on the picture. The one place that knows how the library is called.
-fn magnify(model: &ModelFile, picture: &Picture, _threads: usize) -> Result<Picture> {
-    Ok(upscale(&model.model(), picture, Executor::Stream)?)
+fn magnify(model: &ModelFile, picture: &Picture, threads: usize) -> Result<Picture> {
+    let (model, executor) = (model.model(), Executor::Stream);
+    Ok(parallel::upscale(
+        &model,
+        picture,
+        executor,
+        threads,
+        &|_| (),
+    )?)
 }
 
 /// Loads, says so, and serves the standard input to its end.
@@ -36,7 +41,6 @@ pub(crate) fn run(
         _ => 3,
     };
     let picture = Picture::new(width, height, channels, data)?;
-    let threads = threads.min(THREADS);
     answer(&format!("ready {threads}"))?;
     let mut last = None;
     for line in io::stdin().lock().lines() {
