@@ -4,10 +4,12 @@ use super::{EPSILON, FloatParams, Kernel, Run};
 use crate::arith::Float;
 use crate::num::float_avx2::Avx2;
 use crate::num::float_avx512::Avx512;
-use crate::num::simd::{Simd, entry, part, part_mut};
+use crate::num::simd::{Lanes, Simd, entry, part};
 
 /// Lanes of the widest vector.
 const LANES_MAX: usize = 16;
+/// Channels whose transposed pixels wait from the first sum to the second.
+const CHANNELS_MAX: usize = 64;
 
 /// As `super::reference::float`, as many pixels at a time as a vector has lanes: the sums of each
 /// keep their order.
@@ -16,60 +18,72 @@ fn run<S: Simd>(s: S, params: &FloatParams<'_>, x: &[f32], width: usize, out: &m
     let width = width.max(1);
     let pixels = x.chunks(S::LANES * width);
     for (x, out) in pixels.zip(out.chunks_mut(S::LANES * width)) {
-        let n = s.splat(width as f32);
-        let zero = s.splat(0.0);
-        let mut mean = zero;
-        for_columns(s, x, width, |column| mean = s.add(mean, column));
-        let mean = s.div(mean, n);
-        let mut variance = zero;
-        for_columns(s, x, width, |column| {
-            let d = s.sub(column, mean);
-            variance = s.fma(d, d, variance);
-        });
-        let variance = s.add(s.div(variance, n), s.splat(EPSILON as f32));
-        let r = s.div(s.splat(1.0), s.sqrt(variance));
+        let (mean, r) = moments(s, x, width);
         let (mut means, mut factors) = ([0.0; LANES_MAX], [0.0; LANES_MAX]);
         s.store(&mut means, mean);
         s.store(&mut factors, r);
-        let rows = x.chunks_exact(width).zip(out.chunks_exact_mut(width));
-        for ((x, out), (&mean, &r)) in rows.zip(means.iter().zip(&factors)) {
-            scale_pixel(s, params, x, (s.splat(mean), s.splat(r)), out);
+        let pixels = (x.len().min(out.len()) / width).min(LANES_MAX);
+        for c in (0..width).step_by(S::LANES) {
+            let lanes = Lanes::new(s, width - c, pixels);
+            let (Some(x), Some(mut out)) = (lanes.of(x, c, width), lanes.of_mut(out, c, width))
+            else {
+                return;
+            };
+            let gamma = s.load(part(params.gamma, c, S::LANES));
+            let beta = s.load(part(params.beta, c, S::LANES));
+            for i in 0..pixels {
+                let d = s.sub(x.load(s, i), s.splat(means[i]));
+                let normed = s.mul(d, s.splat(factors[i]));
+                out.store(s, i, s.fma(normed, gamma, beta));
+            }
         }
     }
 }
 
-/// Calls `f` with each channel of up to `LANES` pixels, in ascending order.
+/// Returns the mean and `1 / sqrt(variance + epsilon)` of each of up to `LANES` pixels.
 #[inline(always)]
-fn for_columns<S: Simd>(s: S, x: &[f32], width: usize, mut f: impl FnMut(S::V)) {
+fn moments<S: Simd>(s: S, x: &[f32], width: usize) -> (S::V, S::V) {
+    let n = s.splat(width as f32);
+    let mut kept = [s.splat(0.0); CHANNELS_MAX];
+    let mut sum = s.splat(0.0);
     for c in (0..width).step_by(S::LANES) {
-        let channels = S::LANES.min(width - c);
-        let mut block = s.block(s.splat(0.0));
-        for (i, row) in block.as_mut().iter_mut().enumerate() {
-            *row = s.load(part(x, i * width + c, channels));
-        }
-        let columns = s.transpose(block);
-        for &column in columns.as_ref().iter().take(channels) {
-            f(column);
+        let columns = columns(s, x, width, c);
+        for (k, &column) in columns.as_ref().iter().enumerate().take(width - c) {
+            sum = s.add(sum, column);
+            if let Some(kept) = kept.get_mut(c + k) {
+                *kept = column;
+            }
         }
     }
+    let mean = s.div(sum, n);
+    let mut sum = s.splat(0.0);
+    let mut add = |column| {
+        let d = s.sub(column, mean);
+        sum = s.fma(d, d, sum);
+    };
+    for &column in kept.iter().take(width) {
+        add(column);
+    }
+    for c in (CHANNELS_MAX..width).step_by(S::LANES) {
+        for &column in columns(s, x, width, c).as_ref().iter().take(width - c) {
+            add(column);
+        }
+    }
+    let variance = s.add(s.div(sum, n), s.splat(EPSILON as f32));
+    (mean, s.div(s.splat(1.0), s.sqrt(variance)))
 }
 
-/// Takes the mean off a pixel and scales it.
+/// Returns channels `c..c + LANES` of up to `LANES` pixels, a vector each.
 #[inline(always)]
-fn scale_pixel<S: Simd>(
-    s: S,
-    params: &FloatParams<'_>,
-    x: &[f32],
-    (mean, r): (S::V, S::V),
-    out: &mut [f32],
-) {
-    for c in (0..x.len()).step_by(S::LANES) {
-        let d = s.sub(s.load(part(x, c, S::LANES)), mean);
-        let gamma = s.load(part(params.gamma, c, S::LANES));
-        let beta = s.load(part(params.beta, c, S::LANES));
-        let y = s.fma(s.mul(d, r), gamma, beta);
-        s.store(part_mut(out, c, S::LANES), y);
+fn columns<S: Simd>(s: S, x: &[f32], width: usize, c: usize) -> S::Block {
+    let lanes = Lanes::new(s, width - c, x.len() / width);
+    let mut rows = s.block(s.splat(0.0));
+    if let Some(x) = lanes.of(x, c, width) {
+        for (i, row) in rows.as_mut().iter_mut().enumerate() {
+            *row = x.load(s, i);
+        }
     }
+    s.transpose(rows)
 }
 
 entry!(

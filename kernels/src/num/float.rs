@@ -54,6 +54,9 @@ fn fma(a: f32, b: f32, c: f32) -> f32 {
 
 /// 1.5 * 2^23: adding it to a value below 2^21 leaves the rounded integer in the low bits.
 pub(super) const ROUND_F32: f32 = 12_582_912.0;
+/// 1.5 * 2^52, likewise for `f64`.
+#[cfg(target_arch = "x86_64")]
+const ROUND_F64: f64 = 6_755_399_441_055_744.0;
 /// ln 2 in two parts; the first has 9 trailing zero bits, so that its product with |n| < 2^9 is
 /// exact.
 pub(super) const LN_2_HI: f32 = f32::from_bits(core::f32::consts::LN_2.to_bits() & !0x1ff);
@@ -160,6 +163,15 @@ impl Real for f32 {
         numerator / (1.0 + t)
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn round_product(self, factor: i16) -> i32 {
+        // The product is exact in `f64`, and vectors of it need no detection.
+        let rounded = f64::from(self) * f64::from(factor) + ROUND_F64;
+        rounded.to_bits().wrapping_sub(ROUND_F64.to_bits()) as i32
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
     #[inline(always)]
     fn round_product(self, factor: i16) -> i32 {
         fma(self, f32::from(factor), ROUND_F32)

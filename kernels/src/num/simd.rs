@@ -344,12 +344,14 @@ fn ln_1p<S: Simd, const K: usize>(s: S, u: [S::V; K]) -> [S::V; K] {
         q[k] = s.div(f, s.add(f, s.splat(2.0)));
         z[k] = s.mul(q[k], q[k]);
     }
+    s.fence(&mut z);
     let [first, rest @ ..] = LN_1P_SERIES;
     let mut sum = [s.splat(first); K];
     for c in rest {
         for k in 0..K {
             sum[k] = s.fma(sum[k], z[k], s.splat(c));
         }
+        s.fence(&mut sum);
     }
     for k in 0..K {
         let double = s.add(q[k], q[k]);
