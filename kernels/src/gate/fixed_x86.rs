@@ -4,7 +4,7 @@ use super::{FixedParams, Run};
 use crate::arith::Fixed;
 use crate::num::fixed_avx2::Avx2;
 use crate::num::fixed_avx512::Avx512;
-use crate::num::lanes::{Lanes, Logistic, Scale, StoreInput, entries};
+use crate::num::lanes::{Lanes, Logistic, Scale, StoreInput, entries, vector, vector_mut};
 use crate::num::simd::part;
 use crate::rows::Rows;
 
@@ -18,18 +18,43 @@ fn run<S: Lanes, I: StoreInput>(
     out: &mut [I],
 ) {
     let inner = z.len().max(1);
-    let scale = Scale::splat(s, params.multiplier, params.shift);
-    let logistic = Logistic::new(s, params.fraction);
-    let (half, fifteen) = (s.splat(1 << 14), s.splat(15));
+    let gate = Gate {
+        scale: Scale::splat(s, params.multiplier, params.shift),
+        logistic: Logistic::new(s, params.fraction),
+    };
     let pixels = out.chunks_exact_mut(inner).zip(y.chunks_exact(inner));
     for (i, (out, y)) in pixels.enumerate() {
         let z = part(z.values(), i * z.stride(), inner);
-        let vectors = out.chunks_mut(S::LANES).zip(y.chunks(S::LANES));
-        for ((out, y), z) in vectors.zip(z.chunks(S::LANES)) {
-            let (y, z) = (s.load16(y), s.load16(z));
-            let silu = s.add(s.mul(z, logistic.of(s, z)), half);
-            let product = s.mul(y, s.sar(silu, fifteen));
-            I::store(s, out, scale.requantise(s, product));
+        match S::TOGETHER {
+            2 => gate.pixel::<I, 2>(s, y, z, out),
+            _ => gate.pixel::<I, 1>(s, y, z, out),
+        }
+    }
+}
+
+struct Gate<S: Lanes> {
+    scale: Scale<S>,
+    logistic: Logistic<S>,
+}
+
+impl<S: Lanes> Gate<S> {
+    #[inline(always)]
+    fn pixel<I: StoreInput, const K: usize>(&self, s: S, y: &[i16], z: &[i16], out: &mut [I]) {
+        let (half, fifteen) = (s.splat(1 << 14), s.splat(15));
+        let len = K * S::LANES;
+        let vectors = out.chunks_mut(len).zip(y.chunks(len));
+        for ((out, y), z) in vectors.zip(z.chunks(len)) {
+            let mut x = [s.splat(0); K];
+            for (k, x) in x.iter_mut().enumerate() {
+                *x = s.load16(vector::<S, _>(z, k));
+            }
+            let silu = self.logistic.of(s, x);
+            for k in 0..K {
+                let silu = s.sar(s.add(s.mul(x[k], silu[k]), half), fifteen);
+                let product = s.mul(s.load16(vector::<S, _>(y, k)), silu);
+                let out = vector_mut::<S, _>(out, k);
+                I::store(s, out, self.scale.requantise(s, product));
+            }
         }
     }
 }

@@ -75,6 +75,7 @@ fn write<T: Copy, const N: usize>(to: &mut [T], values: &[T; N]) {
 
 impl Lanes for Avx2 {
     const LANES: usize = 8;
+    const TOGETHER: usize = 1;
 
     type V = __m256i;
 

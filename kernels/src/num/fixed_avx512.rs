@@ -70,6 +70,7 @@ fn front(lanes: usize) -> __mmask16 {
 
 impl Lanes for Avx512 {
     const LANES: usize = 16;
+    const TOGETHER: usize = 2;
 
     type V = __m512i;
 

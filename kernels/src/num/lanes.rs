@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "a vector is read through a pointer")]
 
 use super::fixed::{EXP2, LN, LOG2_E_Q14, LOG2_E_Q30};
+use super::simd::{part, part_mut};
 use crate::arith::FixedInput;
 
 /// An instruction set. Additions and products wrap.
@@ -15,6 +16,9 @@ use crate::arith::FixedInput;
 pub(crate) trait Lanes: Copy {
     /// Integers of a vector, at most [`LANES_MAX`].
     const LANES: usize;
+    /// Vectors that the functions below take at a time, 1 or 2: as many chains of instructions as
+    /// the registers hold.
+    const TOGETHER: usize;
 
     /// A vector.
     type V: Copy;
@@ -138,9 +142,6 @@ pub(crate) const LANES_MAX: usize = 16;
 pub(crate) trait StoreInput: FixedInput {
     /// As [`FixedInput::saturate`], of the lanes that `to` has room for.
     fn store<S: Lanes>(s: S, to: &mut [Self], v: S::V);
-
-    /// Returns the integers at the front of `from`, zero in lanes that it does not reach.
-    fn load<S: Lanes>(s: S, from: &[Self]) -> S::V;
 }
 
 impl StoreInput for i16 {
@@ -148,22 +149,12 @@ impl StoreInput for i16 {
     fn store<S: Lanes>(s: S, to: &mut [Self], v: S::V) {
         s.store16(to, s.max(v, s.splat(-32767)));
     }
-
-    #[inline(always)]
-    fn load<S: Lanes>(s: S, from: &[Self]) -> S::V {
-        s.load16(from)
-    }
 }
 
 impl StoreInput for i8 {
     #[inline(always)]
     fn store<S: Lanes>(s: S, to: &mut [Self], v: S::V) {
         s.store8(to, s.max(v, s.splat(-127)));
-    }
-
-    #[inline(always)]
-    fn load<S: Lanes>(s: S, from: &[Self]) -> S::V {
-        s.load8(from)
     }
 }
 
@@ -230,20 +221,29 @@ pub(crate) fn load_shifts<S: Lanes>(s: S, from: &[u8]) -> S::V {
 /// As [`super::fixed::exp2_neg`].
 ///
 /// Without its clamp to 2^31: the sum is below 2^31 - 100 (tested where it is largest), so that
-/// it fits a signed lane.
+/// it fits a signed lane. Here and below, `K` vectors go step by step together, so that the chains
+/// of instructions of each hide the others' latency.
 #[inline(always)]
-fn exp2_neg<S: Lanes>(s: S, n: S::V, f: S::V) -> S::V {
-    let x = s.xor(s.add(f, f), s.splat(i32::MIN));
-    let x_odd = s.odd(x);
+fn exp2_neg<S: Lanes, const K: usize>(s: S, n: [S::V; K], f: [S::V; K]) -> [S::V; K] {
+    let (mut x, mut x_odd) = (f, f);
+    for k in 0..K {
+        x[k] = s.xor(s.add(f[k], f[k]), s.splat(i32::MIN));
+        x_odd[k] = s.odd(x[k]);
+    }
     let [c0, c1, c2, c3, c4, c5, c6] = EXP2;
-    let (mut even, mut odd) = (s.splat(c6), s.splat(c6));
+    let (mut even, mut odd) = ([s.splat(c6); K], [s.splat(c6); K]);
     for c in [c5, c4, c3, c2, c1] {
         let c = s.splat(c);
-        even = s.add(s.odd(s.mul_even(even, x)), c);
-        odd = s.add(s.odd(s.mul_even(odd, x_odd)), c);
+        for k in 0..K {
+            even[k] = s.add(s.odd(s.mul_even(even[k], x[k])), c);
+            odd[k] = s.add(s.odd(s.mul_even(odd[k], x_odd[k])), c);
+        }
     }
-    let product = s.upper(s.mul_even(even, x), s.mul_even(odd, x_odd));
-    s.shr(s.add(product, s.splat(c0)), n)
+    for k in 0..K {
+        let product = s.upper(s.mul_even(even[k], x[k]), s.mul_even(odd[k], x_odd[k]));
+        x[k] = s.shr(s.add(product, s.splat(c0)), n[k]);
+    }
+    x
 }
 
 /// As [`super::fixed::logistic`] for one number of fraction bits.
@@ -266,63 +266,111 @@ impl<S: Lanes> Logistic<S> {
 
     /// As [`super::fixed::logistic`], for `x` in the range of `i16`.
     #[inline(always)]
-    pub(crate) fn of(&self, s: S, x: S::V) -> S::V {
-        let product = s.mul(s.abs(x), s.splat(LOG2_E_Q14));
-        // The product has 30 bits and its point is at 29 at most: no bit of the fraction is lost.
-        let f = s.and(s.shl(product, self.to_q31), s.splat(i32::MAX));
-        let t = exp2_neg(s, s.shr(product, self.point), f);
+    pub(crate) fn of<const K: usize>(&self, s: S, x: [S::V; K]) -> [S::V; K] {
+        let (mut n, mut f) = (x, x);
+        for k in 0..K {
+            let product = s.mul(s.abs(x[k]), s.splat(LOG2_E_Q14));
+            n[k] = s.shr(product, self.point);
+            // 30 bits with the point at 29 at most: no bit of the fraction is lost.
+            f[k] = s.and(s.shl(product, self.to_q31), s.splat(i32::MAX));
+        }
+        let t = exp2_neg(s, n, f);
         let half = s.splat(1 << 15);
-        let d = s.add(half, s.shr(s.add(t, half), s.splat(16)));
-        let positive = reciprocal(s, d);
-        // `positive` or `2^15 - positive`: two's complement through the sign of x.
-        let negative = s.less(x, s.splat(0));
-        let offset = s.and(negative, s.splat((1 << 15) + 1));
-        s.add(s.xor(positive, negative), offset)
+        let mut d = t;
+        for k in 0..K {
+            d[k] = s.add(half, s.shr(s.add(t[k], half), s.splat(16)));
+        }
+        let mut out = reciprocal(s, d);
+        for k in 0..K {
+            // `out` or `2^15 - out`: two's complement through the sign of x.
+            let negative = s.less(x[k], s.splat(0));
+            let offset = s.and(negative, s.splat((1 << 15) + 1));
+            out[k] = s.add(s.xor(out[k], negative), offset);
+        }
+        out
     }
 }
 
 /// Returns `(2^30 + d / 2) / d` for `d` in `[2^15, 2^16]`.
 #[inline(always)]
-fn reciprocal<S: Lanes>(s: S, d: S::V) -> S::V {
-    let q = s.reciprocal_30(d);
-    let numerator = s.add(s.splat(1 << 30), s.shr(d, s.splat(1)));
-    let rest = s.sub(numerator, s.mul(q, d));
-    // One more where the rest is not less than d.
-    s.add(s.add(q, s.splat(1)), s.less(rest, d))
+fn reciprocal<S: Lanes, const K: usize>(s: S, d: [S::V; K]) -> [S::V; K] {
+    let mut q = d;
+    for k in 0..K {
+        q[k] = s.reciprocal_30(d[k]);
+    }
+    for k in 0..K {
+        let numerator = s.add(s.splat(1 << 30), s.shr(d[k], s.splat(1)));
+        let rest = s.sub(numerator, s.mul(q[k], d[k]));
+        // One more where the rest is not less than d.
+        q[k] = s.add(s.add(q[k], s.splat(1)), s.less(rest, d[k]));
+    }
+    q
 }
 
 /// As [`super::fixed::soft_plus`].
 #[inline(always)]
-pub(crate) fn soft_plus<S: Lanes>(s: S, x: S::V) -> S::V {
-    let x = s.min(s.max(x, s.splat(-(16 << 12))), s.splat(64 << 12));
-    let (a, log2_e) = (s.abs(x), s.splat(LOG2_E_Q30 as i32));
-    // Both halves of the product: Q.42.
-    let (high, low) = (mulhi(s, a, log2_e), s.mul(a, log2_e));
-    let f = s.or(s.shl(high, s.splat(21)), s.shr(low, s.splat(11)));
-    let n = s.shr(high, s.splat(10));
-    let e = exp2_neg(s, n, s.and(f, s.splat(i32::MAX)));
-    let positive = s.max(x, s.splat(0));
-    // As `fixed::ln_1p(e >> 1)`; e is below 2^31.
-    let ln = ln_1p_q31(s, s.and(e, s.splat(!1)));
-    s.add(s.shl(positive, s.splat(12)), s.shr(ln, s.splat(6)))
+pub(crate) fn soft_plus<S: Lanes, const K: usize>(s: S, x: [S::V; K]) -> [S::V; K] {
+    let (mut positive, mut n, mut f) = (x, x, x);
+    for k in 0..K {
+        let x = s.min(s.max(x[k], s.splat(-(16 << 12))), s.splat(64 << 12));
+        positive[k] = s.shl(s.max(x, s.splat(0)), s.splat(12));
+        let (a, log2_e) = (s.abs(x), s.splat(LOG2_E_Q30 as i32));
+        // Both halves of the product: Q.42.
+        let (high, low) = (mulhi(s, a, log2_e), s.mul(a, log2_e));
+        n[k] = s.shr(high, s.splat(10));
+        let fraction = s.or(s.shl(high, s.splat(21)), s.shr(low, s.splat(11)));
+        f[k] = s.and(fraction, s.splat(i32::MAX));
+    }
+    let mut e = exp2_neg(s, n, f);
+    for e in &mut e {
+        // As `fixed::ln_1p(e >> 1)` takes it: below 1.
+        *e = s.and(*e, s.splat(!1));
+    }
+    let mut out = ln_1p_q31(s, e);
+    for k in 0..K {
+        out[k] = s.add(positive[k], s.shr(out[k], s.splat(6)));
+    }
+    out
 }
 
-/// As `super::fixed::ln_1p`, of an even number in Q0.31 below 1.
+/// As `super::fixed::ln_1p`, of even numbers in Q0.31 below 1.
 #[inline(always)]
-fn ln_1p_q31<S: Lanes>(s: S, x: S::V) -> S::V {
-    let x_odd = s.odd(x);
+fn ln_1p_q31<S: Lanes, const K: usize>(s: S, x: [S::V; K]) -> [S::V; K] {
+    let mut x_odd = x;
+    for k in 0..K {
+        x_odd[k] = s.odd(x[k]);
+    }
     let [rest @ .., c8] = LN;
-    let (mut even, mut odd) = (s.splat(c8), s.splat(c8));
+    let (mut even, mut odd) = ([s.splat(c8); K], [s.splat(c8); K]);
     for &c in rest.iter().rev() {
         let c = s.splat(c);
-        let high = s.odd(s.mul_even(even, x));
-        even = s.add(s.add(high, high), c);
-        let high = s.odd(s.mul_even(odd, x_odd));
-        odd = s.add(s.add(high, high), c);
+        for k in 0..K {
+            let high = s.odd(s.mul_even(even[k], x[k]));
+            even[k] = s.add(s.add(high, high), c);
+            let high = s.odd(s.mul_even(odd[k], x_odd[k]));
+            odd[k] = s.add(s.add(high, high), c);
+        }
     }
-    let (even, odd) = (s.mul_even(even, x), s.mul_even(odd, x_odd));
-    let (high, low) = (s.upper(even, odd), s.lower(even, odd));
-    s.or(s.add(high, high), s.shr(low, s.splat(31)))
+    let mut out = x;
+    for k in 0..K {
+        let even = s.mul_even(even[k], x[k]);
+        let odd = s.mul_even(odd[k], x_odd[k]);
+        let (high, low) = (s.upper(even, odd), s.lower(even, odd));
+        out[k] = s.or(s.add(high, high), s.shr(low, s.splat(31)));
+    }
+    out
+}
+
+/// Returns vector `k` of numbers.
+#[inline(always)]
+pub(crate) fn vector<S: Lanes, T>(x: &[T], k: usize) -> &[T] {
+    part(x, k * S::LANES, S::LANES)
+}
+
+/// As [`vector`], to be written.
+#[inline(always)]
+pub(crate) fn vector_mut<S: Lanes, T>(x: &mut [T], k: usize) -> &mut [T] {
+    part_mut(x, k * S::LANES, S::LANES)
 }
 
 /// Makes the functions that run a generic kernel with each instruction set, as
@@ -388,7 +436,12 @@ mod tests {
     fn reciprocal_is_exact_for_every_denominator() {
         fn test<S: Lanes>(s: S) {
             let all: Vec<i32> = (1 << 15..=1 << 16).collect();
-            compare(s, &all, |d| reciprocal(s, d), |d| ((1 << 30) + d / 2) / d);
+            compare(
+                s,
+                &all,
+                |d| reciprocal(s, [d])[0],
+                |d| ((1 << 30) + d / 2) / d,
+            );
         }
         with_each!(test);
     }
@@ -400,7 +453,7 @@ mod tests {
             for fraction in 0..=15 {
                 let logistic = Logistic::new(s, fraction);
                 let expected = |x| fixed::logistic(x as i16, fraction);
-                compare(s, &all, |x| logistic.of(s, x), expected);
+                compare(s, &all, |x| logistic.of(s, [x])[0], expected);
             }
         }
         with_each!(test);
@@ -410,7 +463,7 @@ mod tests {
     fn soft_plus_is_exact_on_all_inputs() {
         fn test<S: Lanes>(s: S) {
             let all: Vec<i32> = (-66_000..=263_000).chain([i32::MIN, i32::MAX]).collect();
-            compare(s, &all, |x| soft_plus(s, x), fixed::soft_plus);
+            compare(s, &all, |x| soft_plus(s, [x])[0], fixed::soft_plus);
         }
         with_each!(test);
     }

@@ -57,10 +57,10 @@ impl Input for i8 {
     }
 }
 
-/// Returns the words of scratch: B and C of some pixels, states and rates of
-/// some vectors.
+/// Returns the words of scratch: states and rates of some vectors, which begin a cache line, B and C
+/// of some pixels.
 fn scratch_words((_, states): (usize, usize)) -> usize {
-    2 * states * (PIXELS + K * DOUBLES)
+    2 * states * (PIXELS + K * DOUBLES) + DOUBLES
 }
 
 /// As `super::reference::fixed`.
@@ -84,7 +84,8 @@ fn run<I: Input>(
         return;
     }
     let scratch: &mut [f64] = bytemuck::must_cast_slice_mut(scratch);
-    let (weights, vectors) = scratch.split_at_mut(2 * states * PIXELS);
+    let place = scratch.as_ptr().align_offset(64).min(DOUBLES);
+    let (vectors, weights) = scratch[place..].split_at_mut(2 * states * K * DOUBLES);
     let (vectors, _) = vectors.as_chunks_mut::<DOUBLES>();
     let (vectors, _) = vectors.as_chunks_mut::<K>();
     let (kept, rates) = vectors.split_at_mut(states);

@@ -4,15 +4,31 @@ use super::Run;
 use crate::arith::Fixed;
 use crate::num::fixed_avx2::Avx2;
 use crate::num::fixed_avx512::Avx512;
-use crate::num::lanes::{Lanes, entries, soft_plus};
+use crate::num::lanes::{Lanes, entries, soft_plus, vector, vector_mut};
+use crate::num::simd::part_mut;
 
 /// As `super::reference::run`.
 #[inline(always)]
 fn run<S: Lanes>(s: S, x: &[i32], out: &mut [i32]) {
-    for (out, x) in out.chunks_mut(S::LANES).zip(x.chunks(S::LANES)) {
-        let len = out.len().min(x.len());
-        let out = out.get_mut(..len).unwrap_or_default();
-        s.store(out, soft_plus(s, s.load(x)));
+    match S::TOGETHER {
+        2 => run_of::<S, 2>(s, x, out),
+        _ => run_of::<S, 1>(s, x, out),
+    }
+}
+
+#[inline(always)]
+fn run_of<S: Lanes, const K: usize>(s: S, x: &[i32], out: &mut [i32]) {
+    let len = K * S::LANES;
+    for (out, x) in out.chunks_mut(len).zip(x.chunks(len)) {
+        let out = part_mut(out, 0, x.len());
+        let mut y = [s.splat(0); K];
+        for (k, y) in y.iter_mut().enumerate() {
+            *y = s.load(vector::<S, _>(x, k));
+        }
+        let y = soft_plus(s, y);
+        for (k, &y) in y.iter().enumerate() {
+            s.store(vector_mut::<S, _>(out, k), y);
+        }
     }
 }
 
