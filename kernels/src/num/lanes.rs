@@ -224,7 +224,7 @@ pub(crate) fn load_shifts<S: Lanes>(s: S, from: &[u8]) -> S::V {
 /// it fits a signed lane. Here and below, `K` vectors go step by step together, so that the chains
 /// of instructions of each hide the others' latency.
 #[inline(always)]
-fn exp2_neg<S: Lanes, const K: usize>(s: S, n: [S::V; K], f: [S::V; K]) -> [S::V; K] {
+pub(crate) fn exp2_neg<S: Lanes, const K: usize>(s: S, n: [S::V; K], f: [S::V; K]) -> [S::V; K] {
     let (mut x, mut x_odd) = (f, f);
     for k in 0..K {
         x[k] = s.xor(s.add(f[k], f[k]), s.splat(i32::MIN));

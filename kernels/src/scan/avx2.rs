@@ -10,10 +10,10 @@ pub(crate) fn f32() -> Option<Kernel<Float<f32>>> {
 
 /// Returns the entry points where this machine has the instructions.
 pub(crate) fn w8a16() -> Option<Kernel<Fixed<i16>>> {
-    None
+    super::fixed_avx2::w8a16()
 }
 
 /// Returns the entry points where this machine has the instructions.
 pub(crate) fn w8a8() -> Option<Kernel<Fixed<i8>>> {
-    None
+    super::fixed_avx2::w8a8()
 }

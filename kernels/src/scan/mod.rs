@@ -7,6 +7,8 @@ mod avx512;
 #[cfg(all(target_arch = "arm", target_feature = "dsp"))]
 mod dsp;
 #[cfg(target_arch = "x86_64")]
+mod fixed_avx2;
+#[cfg(target_arch = "x86_64")]
 mod fixed_avx512;
 #[cfg(target_arch = "x86_64")]
 mod float_x86;
