@@ -339,3 +339,64 @@ macro_rules! kernels {
 }
 kernels!(w8a16, i16);
 kernels!(w8a8, i8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arith::FixedScale;
+    use crate::linear::Run;
+    use std::vec;
+    use std::vec::Vec;
+
+    const OUTPUTS: usize = 35;
+    const PIXELS: usize = 9;
+
+    /// Compares a kernel with the specification on sums as large as 32 bits hold.
+    fn extremes<I: FixedInput, X: Copy>(
+        kernel: &Kernel<Fixed<I>>,
+        run: fn(&Kernel<Fixed<I>>) -> Run<Fixed<I>, X, i16>,
+        inputs: usize,
+        x: [X; 2],
+    ) {
+        let signs = |i: usize, o: usize| (i * (o + 1) / 7 + o) % 2;
+        let weight = |i: usize| [127, -127][signs(i % inputs, i / inputs)];
+        let weights: Vec<i8> = (0..OUTPUTS * inputs).map(weight).collect();
+        // Pixels 0 to 8 have the signs of outputs 0 to 8: sums as large as can be.
+        let x: Vec<X> = (0..PIXELS * inputs)
+            .map(|i| x[signs(i % inputs, i / inputs)])
+            .collect();
+        let mut matrix = Matrix::<Fixed<I>> {
+            outputs: OUTPUTS,
+            inputs,
+            weights: &weights,
+            bias: &[60_000_000; OUTPUTS],
+            scale: FixedScale {
+                multiplier: &[i32::MAX; OUTPUTS],
+                shift: &[15; OUTPUTS],
+            },
+            packed: &[],
+        };
+        let taps = Taps::rows(PIXELS, inputs, inputs, &x);
+        let (mut expected, mut out) = ([0; OUTPUTS * PIXELS], [0; OUTPUTS * PIXELS]);
+        run(&reference())(&matrix, &taps, &mut [], &mut expected);
+        let mut packed = vec![0; (kernel.packed_words)((OUTPUTS, inputs), size_of::<X>())];
+        (kernel.pack)(&matrix, size_of::<X>(), &mut packed);
+        matrix.packed = &packed;
+        let mut scratch = vec![0; (kernel.scratch_words)(inputs)];
+        run(kernel)(&matrix, &taps, &mut scratch, &mut out);
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn sums_are_exact_at_the_ends_of_their_range() {
+        for inputs in [1, 63, 499, 500] {
+            for kernel in [w8a16::avx2(), w8a16::avx512()].into_iter().flatten() {
+                extremes(&kernel, |kernel| kernel.inputs, inputs, [32767, -32767]);
+            }
+            for kernel in [w8a8::avx2(), w8a8::avx512()].into_iter().flatten() {
+                extremes::<i8, i8>(&kernel, |kernel| kernel.inputs, inputs, [127, -127]);
+                extremes::<i8, i16>(&kernel, |kernel| kernel.acts, inputs, [32767, -32767]);
+            }
+        }
+    }
+}

@@ -125,3 +125,33 @@ pub(super) fn avx512_i8() -> Option<Kernel<Fixed<i8>>> {
         inputs: avx512_run_i8,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The mantissa of the reciprocal root is 2^31, which does not fit a signed lane, where the
+    /// variance is 0 and epsilon a power of 4.
+    #[test]
+    fn powers_of_four_are_exact() {
+        let kernels = [avx2_i8(), avx512_i8()].into_iter().flatten();
+        for (kernel, exponent) in kernels.flat_map(|kernel| (0..30).map(move |e| (kernel, 2 * e))) {
+            let params = FixedParams {
+                gain: &[1 << 30; 19],
+                offset: &[-77; 19],
+                shift: 1,
+                epsilon: 1 << exponent,
+            };
+            for value in [0, 5, -32767] {
+                let mut x = [value; 19];
+                let (mut expected, mut out) = ([0; 19], [0; 19]);
+                for spread in [0, 1, 1000] {
+                    x[3] = value + spread;
+                    (super::super::fixed_kernel::<i8>().acts)(&params, &x, 19, &mut expected);
+                    (kernel.acts)(&params, &x, 19, &mut out);
+                    assert_eq!(out, expected, "{exponent} {value} {spread}");
+                }
+            }
+        }
+    }
+}
