@@ -161,6 +161,36 @@ macro_rules! silu {
     };
 }
 
+/// Halves r0 to r3, one less than twice a result, clamps to bytes and puts these into r0.
+macro_rules! halved_bytes {
+    () => {
+        "ssat r0, #8, r0, asr #1
+         ssat r1, #8, r1, asr #1
+         ssat r2, #8, r2, asr #1
+         ssat r3, #8, r3, asr #1
+         bfi r0, r1, #8, #8
+         bfi r2, r3, #8, #8
+         pkhbt r0, r0, r2, lsl #16
+         mov r1, #0x01010101
+         qadd8 r0, r0, r1"
+    };
+}
+
+/// As `halved_bytes`, with 16 bits in r0 and r1.
+macro_rules! halved_halves {
+    () => {
+        "ssat r0, #16, r0, asr #1
+         ssat r1, #16, r1, asr #1
+         ssat r2, #16, r2, asr #1
+         ssat r3, #16, r3, asr #1
+         pkhbt r0, r0, r1, lsl #16
+         pkhbt r1, r2, r3, lsl #16
+         mov r2, #0x10001
+         qadd16 r0, r0, r2
+         qadd16 r1, r1, r2"
+    };
+}
+
 /// Multiplies r0 to r3 with `$m`, shifts them by `$s` after `$h` was added ([`less_half`]), clamps
 /// them to bytes and puts these into r0. Uses r1 to r3.
 macro_rules! requantise_bytes {
@@ -313,4 +343,4 @@ macro_rules! exp2 {
     };
 }
 
-pub(crate) use {exp2, fraction, requantise_bytes, requantise_halves, silu, silu_begin};
+pub(crate) use {exp2, fraction, halved_bytes, halved_halves, requantise_bytes, requantise_halves, silu, silu_begin};
