@@ -200,6 +200,17 @@ mod tests {
         assert!(exp2_neg(0, 1024) + 512 < 1 << 31);
     }
 
+    /// Vectors rely on it: a decay fits in 31 bits. The series falls from its greatest value at 0;
+    /// of the six roundings each takes less than a unit, and 189 are left.
+    #[test]
+    fn exp2_neg_is_below_one() {
+        assert_eq!(exp2_neg(0, 0), (1 << 31) - 189);
+        let fractions = (0..1 << 20).chain((0..1 << 31).step_by(997));
+        for f in fractions {
+            assert!(exp2_neg(0, f) < (1 << 31) - 180, "{f}");
+        }
+    }
+
     #[test]
     fn logistic_is_accurate_on_all_inputs() {
         for (x, fraction) in (i16::MIN..=i16::MAX).flat_map(|x| [(x, 8), (x, 11), (x, 15)]) {

@@ -8,7 +8,10 @@
 
 use core::arch::{asm, naked_asm};
 
-use super::fixed::EXP2;
+use super::fixed::{self, EXP2};
+
+/// `log2(e)` in Q1.14.
+const LOG2_E_Q14: u32 = fixed::LOG2_E_Q14 as u32;
 
 /// Media and floating-point feature register 1; bits 8 to 11 tell of Helium.
 const MVFR1: *const u32 = 0xe000_ef44 as *const u32;
@@ -210,14 +213,11 @@ impl Silu {
     }
 }
 
-/// `log2(e)` in Q1.14, as `logistic` has it.
-const LOG2_E_Q14: u32 = 23_637;
-
 /// SiLU of four inputs with a gate of four more: `$load` takes inputs at r1 to q0, `$middle` goes on
 /// from `x logistic(x)` in q1 with q0 and q2 free, `$store` puts q1 away at r2.
 ///
-/// * The whole part of the exponent is cut to 64, where the power is 0 as it is beyond; `exp2_neg`
-///   may pass 1 by a few units, which the rounding to 16 bits takes away (tested on all inputs).
+/// * The whole part of the exponent is cut to 64, where the power is 0 as it is beyond; the power
+///   before that shift is below 1 (tested), so that nothing is to be cut off.
 /// * q3 is never 0 in any lane where it divides, be the lane in use or not: a division by zero
 ///   may be a fault.
 /// * `2 (a b) >> 32`, then a shift by one bit more, is the requantisation: the low word does not
