@@ -5,439 +5,20 @@
 
 #![expect(unsafe_code, reason = "assembly, and the pointers that it takes")]
 
-use core::arch::naked_asm;
+mod assembly;
 
+use self::assembly::{
+    Block, CONSTANTS, DRIVE_MAX, Input, LANES, Outputs, States, Weights, block_decays, decays,
+    update_full, update_tied,
+};
 use super::reference::{fixed_channel, fixed_kernel};
 use super::{FixedParams, Kernel, Tokens};
 use crate::arith::{Fixed, FixedInput};
 use crate::config::Decay;
-use crate::num::mve::{EXP2_FALLING, assembler, horner, is_detected, split};
+use crate::num::mve::is_detected;
 
-/// Channels of a vector.
-const LANES: usize = 4;
 /// Most states whose sums [`update_tied`] takes exactly.
 const STATES_MAX: usize = 255;
-/// A drive that is too large for 32 bits, or as large in magnitude as one of them.
-const DRIVE_MAX: u32 = i32::MAX as u32;
-
-/// Constants of the decay: r4 to r10, then those of all lanes.
-#[repr(C)]
-struct Constants {
-    exp2: [i32; 6],
-    half: u32,
-    exp2_top: i32,
-    /// Whole parts of exponents are cut to this, where the power is 0.
-    whole_max: u32,
-}
-
-static CONSTANTS: Constants = {
-    let [exp2_top, exp2 @ ..] = EXP2_FALLING;
-    Constants {
-        exp2,
-        half: 1 << 31,
-        exp2_top,
-        whole_max: 32,
-    }
-};
-
-/// The decays of `n` channels for one state.
-#[unsafe(naked)]
-unsafe extern "C" fn decays(
-    dt: *const i32,
-    rate: *const u32,
-    out: *mut u32,
-    n: usize,
-    constants: &Constants,
-) {
-    naked_asm!(
-        assembler!(),
-        "push {{r4-r11, lr}}",
-        "ldr r12, [sp, #36]",
-        "sub sp, #4",
-        "vpush {{d12-d15}}",
-        "ldrd r4, r5, [r12, #28]",
-        "vdup.32 q7, r4",
-        "vdup.32 q6, r5",
-        "ldm r12, {{r4-r10}}",
-        "wlstp.32 lr, r3, 3f",
-        "2:",
-        "vldrw.u32 q0, [r0], #16",
-        "vldrw.u32 q2, [r1], #16",
-        "vmulh.u32 q1, q0, q2",
-        "vmul.i32 q2, q2, q0",
-        split!("q2", "q1", "r10"),
-        "vmin.u32 q1, q1, q6",
-        "vneg.s32 q1, q1",
-        horner!("q3", "q2", "q7"),
-        "vshl.u32 q3, q3, q1",
-        "vstrw.32 q3, [r2], #16",
-        "letp lr, 2b",
-        "3:",
-        "vpop {{d12-d15}}",
-        "add sp, #4",
-        "pop {{r4-r11, pc}}",
-    )
-}
-
-/// What [`block_decays`] takes.
-#[repr(C)]
-struct Block {
-    dt: *const i32,
-    rate: *const u32,
-    out: *mut u32,
-    /// Channels, at most [`LANES`].
-    n: usize,
-    /// Bytes from the rates of one state to those of the next.
-    stride: usize,
-    states: usize,
-}
-
-/// The decays of a vector of channels for all states, `[states, LANES]`.
-#[unsafe(naked)]
-unsafe extern "C" fn block_decays(block: &Block, constants: &Constants) {
-    naked_asm!(
-        assembler!(),
-        "push {{r4-r11, lr}}",
-        "sub sp, #4",
-        "vpush {{d10-d15}}",
-        "ldrd r4, r5, [r1, #28]",
-        "vdup.32 q7, r4",
-        "vdup.32 q6, r5",
-        "mov r12, r1",
-        "ldm r0, {{r0, r1, r2, r3, r11, lr}}",
-        "ldm r12, {{r4-r10}}",
-        "vctp.32 r3",
-        "vpst",
-        "vldrwt.u32 q5, [r0]",
-        "dls lr, lr",
-        "2:",
-        "vpst",
-        "vldrwt.u32 q2, [r1]",
-        "add r1, r11",
-        "vmulh.u32 q1, q5, q2",
-        "vmul.i32 q2, q2, q5",
-        split!("q2", "q1", "r10"),
-        "vmin.u32 q1, q1, q6",
-        "vneg.s32 q1, q1",
-        horner!("q3", "q2", "q7"),
-        "vshl.u32 q3, q3, q1",
-        "vstrw.32 q3, [r2], #16",
-        "le lr, 2b",
-        "vpop {{d10-d15}}",
-        "add sp, #4",
-        "pop {{r4-r11, pc}}",
-    )
-}
-
-/// Makes the function that computes the drives of `n` channels, shifted left by `free` less the
-/// state's shift where that is not negative, and returns the largest magnitude: [`DRIVE_MAX`] or
-/// more where one has no room for that in 32 bits. `$load` gets inputs with 31 fraction bits.
-macro_rules! drives {
-    ($name:ident, $u:ty, $load:literal, $shift:literal) => {
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name(
-            dt: *const i32,
-            u: *const $u,
-            state_shift: *const u8,
-            out: *mut i32,
-            n: usize,
-            free: i32,
-        ) -> u32 {
-            naked_asm!(
-                assembler!(),
-                "push {{r4, r5, r11, lr}}",
-                "ldrd lr, r4, [sp, #16]",
-                "mov r5, #0",
-                "vmov.i32 q3, #0",
-                "wlstp.32 lr, lr, 3f",
-                "2:",
-                $load,
-                $shift,
-                "vldrw.u32 q1, [r0], #16",
-                "vqrdmulh.s32 q0, q0, q1",
-                "vldrb.u32 q1, [r2], #4",
-                "vneg.s32 q1, q1",
-                "vadd.i32 q1, q1, r4",
-                "vmax.s32 q1, q1, q3",
-                "vqshl.s32 q0, q0, q1",
-                "vmaxav.s32 r5, q0",
-                "vstrw.32 q0, [r3], #16",
-                "letp lr, 2b",
-                "3:",
-                "mov r0, r5",
-                "pop {{r4, r5, r11, pc}}",
-            )
-        }
-    };
-}
-
-drives!(
-    drives_of_acts,
-    i16,
-    "vldrh.s32 q0, [r1], #8",
-    "vshl.i32 q0, q0, #16"
-);
-drives!(
-    drives_of_bytes,
-    i8,
-    "vldrb.s32 q0, [r1], #4",
-    "vshl.i32 q0, q0, #24"
-);
-
-/// What [`update_tied`] and [`update_full`] take, in the order of its registers, r0 to r7.
-#[repr(C)]
-struct States {
-    /// Tied: `[n]`, which become the sums. Full: `[states, LANES]` of at most [`LANES`] channels.
-    decay: *mut u32,
-    drive: *const i32,
-    state_shift: *const u8,
-    /// States `[states, stride]`.
-    state: *mut i32,
-    /// Bytes from one state of a channel to the next.
-    stride: usize,
-    weights: *const Weights,
-    states: usize,
-    /// Channels.
-    n: usize,
-    free: i32,
-    /// Where the sums go in the full form.
-    sums: *mut i32,
-}
-
-/// Weights of a state.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Weights {
-    /// B, shifted up as far as those of all states allow.
-    b: i32,
-    /// C.
-    c: i32,
-    /// C, shifted up by 7.
-    c_high: i32,
-}
-
-/// The loop over the states of a vector of channels, `$mask` before loads and stores.
-///
-/// q2 is the decay, q3 the first one, q4 the drive, q5 minus the shift of its product with B.
-/// * `h a / 2^31`, rounded, is a doubling high half: a decay never is 2^31 (tested).
-/// * The high half of twice the product of drive and B has at least one bit more than the result:
-///   the rounding shift is exact.
-/// * q6 is the sum modulo 2^32, q7 the sum of `floor(h c / 2^24)`: with at most 255 states the two
-///   fix the sum of 64 bits.
-macro_rules! states {
-    ($mask:literal, $t:literal, $load:literal, $next:literal) => {
-        concat!(
-            "mov r11, r3\n",
-            "mov r12, r5\n",
-            "vmov.i32 q6, #0\n",
-            "vmov.i32 q7, #0\n",
-            "dls lr, r6\n",
-            "3:\n",
-            "ldm r12!, {{r8, r9, r10}}\n",
-            $load,
-            $mask,
-            "vldrw",
-            $t,
-            ".u32 q0, [r11]\n",
-            "vqrdmulh.s32 q0, q0, q2\n",
-            "vqdmulh.s32 q1, q4, r8\n",
-            "vrshl.s32 q1, q1, q5\n",
-            "vqadd.s32 q0, q0, q1\n",
-            $mask,
-            "vstrw",
-            $t,
-            ".32 q0, [r11]\n",
-            "vmla.i32 q6, q0, r9\n",
-            "vqdmlah.s32 q7, q0, r10\n",
-            $next,
-            "add r11, r4\n",
-            "le lr, 3b\n",
-        )
-    };
-}
-
-/// Makes the function that updates the states of channels and sums up their outputs.
-///
-/// A drive of [`DRIVE_MAX`] in magnitude, or more, marks a channel to be left as it is.
-macro_rules! update {
-    ($name:ident, $first:literal, $load:literal, $next:literal, $store:literal) => {
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name(states: &States) {
-            naked_asm!(
-                assembler!(),
-                "push {{r4-r11, lr}}",
-                "vpush {{d8-d15}}",
-                "ldrd r1, r2, [r0, #32]",
-                "push {{r1, r2, r3}}",
-                "ldm r0, {{r0-r7}}",
-                "2:",
-                $first,
-                "vldrw.u32 q4, [r1], #16",
-                // -1 less what the state's shift passes `free` by.
-                "vctp.32 r7",
-                "vpst",
-                "vldrbt.u32 q0, [r2]",
-                "add r2, #4",
-                "vneg.s32 q0, q0",
-                "ldr r8, [sp]",
-                "vadd.i32 q0, q0, r8",
-                "vmov.i32 q5, #0",
-                "vmin.s32 q5, q5, q0",
-                "mov r8, #1",
-                "vsub.i32 q5, q5, r8",
-                // Lanes that take part: channels whose drive is not marked.
-                "vqabs.s32 q0, q4",
-                "mvn r8, #0x80000000",
-                "vpst",
-                "vcmpt.i32 ne, q0, r8",
-                "vmrs r8, p0",
-                "movw r9, #0xffff",
-                "cmp r8, r9",
-                "bne 5f",
-                states!("", "", $load, $next),
-                "4:",
-                "vshl.i32 q0, q7, #24",
-                "vsub.i32 q0, q6, q0",
-                "vshr.u32 q1, q0, #24",
-                "vadd.i32 q7, q7, q1",
-                "vbic.i32 q0, #0xff000000",
-                "vrshr.u32 q0, q0, #15",
-                // A sum below 32 bits takes no part of the lower word.
-                "movw r8, #0",
-                "movt r8, #0xffc0",
-                "vpt.s32 lt, q7, r8",
-                "vmovt.i32 q0, #0",
-                "vqshl.s32 q7, q7, #9",
-                "vqadd.s32 q0, q7, q0",
-                $store,
-                "add r3, #16",
-                "subs r7, #4",
-                "bgt 2b",
-                "add sp, #12",
-                "vpop {{d8-d15}}",
-                "pop {{r4-r11, pc}}",
-                "5:",
-                states!("vpst\n", "t", $load, $next),
-                "b 4b",
-            )
-        }
-    };
-}
-
-update!(
-    update_tied,
-    "vldrw.u32 q3, [r0]\nvmov q2, q3",
-    "",
-    "vqrdmulh.s32 q2, q2, q3\n",
-    "vstrw.32 q0, [r0], #16"
-);
-update!(
-    update_full,
-    "",
-    "vldrw.u32 q2, [r0], #16\n",
-    "",
-    "ldr r8, [sp, #4]\nvstrw.32 q0, [r8]"
-);
-
-/// What the outputs of a pixel are made of.
-#[repr(C)]
-struct Outputs<I> {
-    sums: *const i32,
-    u: *const I,
-    shift: *const u8,
-    out: *mut i16,
-    multiplier: *const i32,
-    skip: *const i32,
-    n: usize,
-}
-
-/// Makes the function that computes outputs; `$load` as that of [`drives!`].
-macro_rules! outputs {
-    ($name:ident, $u:ty, $load:literal, $shift:literal) => {
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name(outputs: &Outputs<$u>) {
-            naked_asm!(
-                assembler!(),
-                "push {{r4-r6, lr}}",
-                "vpush {{d8, d9}}",
-                "ldm r0, {{r0-r6}}",
-                "movw r12, #32767",
-                "vdup.32 q3, r12",
-                "vneg.s32 q4, q3",
-                "wlstp.32 lr, r6, 3f",
-                "2:",
-                "vldrw.u32 q0, [r0], #16",
-                "vldrw.u32 q1, [r4], #16",
-                "vmulh.s32 q0, q0, q1",
-                "vldrw.u32 q1, [r5], #16",
-                $load,
-                $shift,
-                "vmulh.s32 q1, q1, q2",
-                "vadd.i32 q0, q0, q1",
-                "vldrb.u32 q1, [r2], #4",
-                "vneg.s32 q1, q1",
-                "vrshl.s32 q0, q0, q1",
-                "vmin.s32 q0, q0, q3",
-                "vmax.s32 q0, q0, q4",
-                "vstrh.32 q0, [r3], #8",
-                "letp lr, 2b",
-                "3:",
-                "vpop {{d8, d9}}",
-                "pop {{r4-r6, pc}}",
-            )
-        }
-    };
-}
-
-outputs!(
-    outputs_of_acts,
-    i16,
-    "vldrh.s32 q2, [r1], #8",
-    "vshl.i32 q2, q2, #16"
-);
-outputs!(
-    outputs_of_bytes,
-    i8,
-    "vldrb.s32 q2, [r1], #4",
-    "vshl.i32 q2, q2, #24"
-);
-
-/// An input of the scan.
-trait Input: FixedInput {
-    const DRIVES: unsafe extern "C" fn(
-        dt: *const i32,
-        u: *const Self,
-        state_shift: *const u8,
-        out: *mut i32,
-        n: usize,
-        free: i32,
-    ) -> u32;
-    const OUTPUTS: unsafe extern "C" fn(outputs: &Outputs<Self>);
-}
-
-impl Input for i16 {
-    const DRIVES: unsafe extern "C" fn(
-        *const i32,
-        *const Self,
-        *const u8,
-        *mut i32,
-        usize,
-        i32,
-    ) -> u32 = drives_of_acts;
-    const OUTPUTS: unsafe extern "C" fn(&Outputs<Self>) = outputs_of_acts;
-}
-
-impl Input for i8 {
-    const DRIVES: unsafe extern "C" fn(
-        *const i32,
-        *const Self,
-        *const u8,
-        *mut i32,
-        usize,
-        i32,
-    ) -> u32 = drives_of_bytes;
-    const OUTPUTS: unsafe extern "C" fn(&Outputs<Self>) = outputs_of_bytes;
-}
 
 /// Words for `(inner, states)`: decays (later sums) and drives of each channel, weights, and decays
 /// of a vector of channels.
@@ -532,7 +113,7 @@ unsafe fn pixel<I: Input>(
     let free = weigh(weights, tokens.b.row(i), tokens.c.row(i));
     // SAFETY: `inner` step sizes, inputs, shifts, and room for as many drives.
     let largest = unsafe { I::DRIVES(dt, u, shift, scratch.drives, inner, free) };
-    let mut all = States {
+    let all = States {
         decay: scratch.decays,
         drive: scratch.drives,
         state_shift: shift,
@@ -541,41 +122,16 @@ unsafe fn pixel<I: Input>(
         weights: scratch.weights,
         states,
         n: inner,
-        free,
+        free: free - 1,
         sums: scratch.decays.cast(),
+        unmasked: if largest < DRIVE_MAX {
+            LANES
+        } else {
+            inner + 1
+        },
     };
-    match params.decay {
-        Decay::Tied => {
-            // SAFETY: `inner` step sizes and rates, and room for as many decays.
-            unsafe { decays(dt, params.rate.as_ptr(), scratch.decays, inner, &CONSTANTS) };
-            // SAFETY: `inner` decays, drives, shifts; `states` states and weights.
-            unsafe { update_tied(&all) };
-        }
-        Decay::Full => {
-            for first in (0..inner).step_by(LANES) {
-                let n = LANES.min(inner - first);
-                let block = Block {
-                    dt: dt.wrapping_add(first),
-                    rate: params.rate.as_ptr().wrapping_add(first),
-                    out: scratch.block,
-                    n,
-                    stride: all.stride,
-                    states,
-                };
-                // SAFETY: `n` step sizes from `first` on and rates of each state, and room for
-                // a vector of decays of each.
-                unsafe { block_decays(&block, &CONSTANTS) };
-                all.decay = scratch.block;
-                all.drive = scratch.drives.wrapping_add(first);
-                all.state_shift = shift.wrapping_add(first);
-                all.state = state.as_mut_ptr().wrapping_add(first);
-                all.n = n;
-                all.sums = scratch.decays.wrapping_add(first).cast();
-                // SAFETY: as in the tied form, for the `n` channels from `first` on.
-                unsafe { update_full(&all) };
-            }
-        }
-    }
+    // SAFETY: the caller vouches for all arrays.
+    unsafe { update(params, dt, &all, scratch) };
     let outputs = Outputs {
         sums: scratch.decays.cast(),
         u,
@@ -593,6 +149,48 @@ unsafe fn pixel<I: Input>(
         for (e, (out, drive)) in out.iter_mut().zip(drives).enumerate() {
             if drive.unsigned_abs() >= DRIVE_MAX {
                 *out = fixed_channel(params, tokens, state, (i, e));
+            }
+        }
+    }
+}
+
+/// Updates the states of all channels and sums up their outputs.
+///
+/// # Safety
+/// As [`pixel`], whose step sizes are `dt`; the drives and weights of `all` have been written.
+unsafe fn update(params: &FixedParams<'_>, dt: *const i32, all: &States, scratch: &Scratch) {
+    match params.decay {
+        Decay::Tied => {
+            // SAFETY: `all.n` step sizes and rates, and room for as many decays.
+            unsafe { decays(dt, params.rate.as_ptr(), all.decay, all.n, &CONSTANTS) };
+            // SAFETY: `all.n` decays, drives, shifts; `states` states and weights.
+            unsafe { update_tied(all) };
+        }
+        Decay::Full => {
+            for first in (0..all.n).step_by(LANES) {
+                let n = LANES.min(all.n - first);
+                let block = Block {
+                    dt: dt.wrapping_add(first),
+                    rate: params.rate.as_ptr().wrapping_add(first),
+                    out: scratch.block,
+                    n,
+                    stride: all.stride,
+                    states: all.states,
+                };
+                // SAFETY: `n` step sizes from `first` on and rates of each state, and room for
+                // a vector of decays of each.
+                unsafe { block_decays(&block, &CONSTANTS) };
+                let part = States {
+                    decay: scratch.block,
+                    drive: all.drive.wrapping_add(first),
+                    state_shift: all.state_shift.wrapping_add(first),
+                    state: all.state.wrapping_add(first),
+                    n,
+                    sums: all.sums.wrapping_add(first),
+                    ..*all
+                };
+                // SAFETY: as in the tied form, for the `n` channels from `first` on.
+                unsafe { update_full(&part) };
             }
         }
     }

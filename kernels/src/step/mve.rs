@@ -40,6 +40,13 @@ static CONSTANTS: Constants = {
     }
 };
 
+/// A step of Horner's rule: the sum in q2 times q1, plus a coefficient.
+macro_rules! times_x_plus {
+    ($coefficient:literal) => {
+        concat!("vmulh.s32 q2, q2, q1\nvmlas.s32 q2, q6, ", $coefficient)
+    };
+}
+
 /// Takes `n` values to their softplus.
 ///
 /// The first loop leaves `e^-|x|` in `out`, below 1 in Q0.31 (tested); the second one goes on to
@@ -88,20 +95,13 @@ unsafe extern "C" fn soft_plus(x: *const i32, out: *mut i32, n: usize, constants
         "vbic.i32 q1, #1",
         "vmulh.s32 q2, q7, q1",
         "vmlas.s32 q2, q6, r3",
-        "vmulh.s32 q2, q2, q1",
-        "vmlas.s32 q2, q6, r4",
-        "vmulh.s32 q2, q2, q1",
-        "vmlas.s32 q2, q6, r5",
-        "vmulh.s32 q2, q2, q1",
-        "vmlas.s32 q2, q6, r6",
-        "vmulh.s32 q2, q2, q1",
-        "vmlas.s32 q2, q6, r7",
-        "vmulh.s32 q2, q2, q1",
-        "vmlas.s32 q2, q6, r8",
-        "vmulh.s32 q2, q2, q1",
-        "vmlas.s32 q2, q6, r9",
-        "vmulh.s32 q2, q2, q1",
-        "vmlas.s32 q2, q6, r10",
+        times_x_plus!("r4"),
+        times_x_plus!("r5"),
+        times_x_plus!("r6"),
+        times_x_plus!("r7"),
+        times_x_plus!("r8"),
+        times_x_plus!("r9"),
+        times_x_plus!("r10"),
         "vqdmulh.s32 q2, q2, q1",
         "vshr.u32 q2, q2, #6",
         "vldrw.u32 q0, [r0], #16",
