@@ -9,8 +9,8 @@ use crate::num::neon::fixed::{
     Fraction, Saturate, load_2_i32, load_i16, logistic, requantise, requantise_shift, saturate_i16,
 };
 use crate::num::neon::intrinsics::{
-    int16x8_t, int32x4_t, vdupq_n_s32, vfmaq_f32, vget_high_s16, vget_low_s16, vmlal_high_s16,
-    vmlal_s16, vmovl_s8, vmovl_s16, vmulq_f32, vmulq_s32,
+    int16x8_t, int32x4_t, vdupq_n_s32, vfmaq_f32, vget_low_s16, vmlal_high_s16, vmlal_s16,
+    vmovl_high_s16, vmovl_s8, vmovl_s16, vmulq_f32, vmulq_s32,
 };
 use crate::num::neon::{Column, ColumnMut, Lanes, float, for_blocks};
 use crate::rows::Rows;
@@ -129,11 +129,15 @@ impl Block {
         let low = requantise(low, self.multiplier[0], self.shift[0]);
         let high = requantise(high, self.multiplier[1], self.shift[1]);
         let c = saturate_i16([low, high]);
-        [vget_low_s16(c), vget_high_s16(c)].map(|c| {
-            let c = vmovl_s16(c);
-            let silu = vmulq_s32(c, logistic(c, self.fraction));
-            requantise(silu, self.out_multiplier, self.out_shift)
-        })
+        let low = self.activate(vmovl_s16(vget_low_s16(c)));
+        [low, self.activate(vmovl_high_s16(c))]
+    }
+
+    /// Returns SiLU in the output's unit.
+    #[inline(always)]
+    fn activate(&self, c: int32x4_t) -> int32x4_t {
+        let silu = vmulq_s32(c, logistic(c, self.fraction));
+        requantise(silu, self.out_multiplier, self.out_shift)
     }
 }
 

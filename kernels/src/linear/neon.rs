@@ -202,23 +202,18 @@ fn add_piece<P: Product, const M: usize>(
     inputs: Parts<'_, P::X>,
 ) {
     let (groups, rest) = weights.as_chunks::<GROUP>();
-    let mut k = 0;
-    for weights in groups {
-        // No `map`: it would be a call, and all sums would go through memory.
-        let mut x = [P::Inputs::zeroed(); M];
-        for (i, x) in x.iter_mut().enumerate() {
-            *x = P::load(&inputs.load(i, k));
+    inputs.zip(0, groups, |weights, x: [_; M]| {
+        let mut vectors = [P::Inputs::zeroed(); M];
+        for (vector, x) in vectors.iter_mut().zip(&x) {
+            *vector = P::load(x);
         }
-        P::add(sums, weights, x);
-        k += GROUP;
-    }
-    for weights in rest {
-        for (i, sums) in sums.iter_mut().enumerate() {
-            let [x] = inputs.load(i, k);
+        P::add(sums, weights, vectors);
+    });
+    inputs.zip(groups.len() * GROUP, rest, |weights, x: [_; M]| {
+        for (sums, [x]) in sums.iter_mut().zip(x) {
             P::add_one(sums, weights, x);
         }
-        k += 1;
-    }
+    });
 }
 
 /// Single precision.

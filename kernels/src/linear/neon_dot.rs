@@ -7,11 +7,11 @@
 
 use core::arch::asm;
 
-use bytemuck::{Pod, cast_slice, cast_slice_mut, must_cast};
+use bytemuck::{cast_slice, cast_slice_mut, must_cast};
 
 use super::neon::PANEL;
 use super::neon_fixed::{Head, add_bias, head, outputs, weight};
-use super::{Kernel, Matrix, Run, Taps, reference};
+use super::{Kernel, Matrix, Run, Taps, neon_fixed, reference};
 use crate::arith::{Fixed, FixedInput};
 use crate::num::neon::fixed::Saturate;
 use crate::num::neon::intrinsics::{
@@ -46,8 +46,14 @@ fn kernel<I: FixedInput + Input>() -> Option<Kernel<Fixed<I>>> {
     is_supported.then_some(Kernel {
         // Each pixel's inputs as two planes of bytes.
         scratch_words: |inputs| PIXELS * 2 * inputs.next_multiple_of(VECTOR) / size_of::<u64>(),
-        packed_words: |shape, _| shape.0.div_ceil(PANEL) * panel_words(shape.1),
-        pack,
+        packed_words: |shape, input_bytes| match is_short(shape.1, input_bytes) {
+            true => neon_fixed::words(shape),
+            false => shape.0.div_ceil(PANEL) * panel_words(shape.1),
+        },
+        pack: |matrix, input_bytes, packed| match is_short(matrix.inputs, input_bytes) {
+            true => neon_fixed::pack(matrix, input_bytes, packed),
+            false => pack(matrix, input_bytes, packed),
+        },
         inputs: |matrix, taps, scratch, out| {
             entry(matrix, taps, scratch, out, reference().inputs);
         },
@@ -58,6 +64,12 @@ fn kernel<I: FixedInput + Input>() -> Option<Kernel<Fixed<I>>> {
             entry(matrix, taps, scratch, out, reference().wide);
         },
     })
+}
+
+/// Tells whether a product is one for [`neon_fixed`]: with fewer 16-bit inputs than a vector has,
+/// two passes and the split cost more instructions than they spare.
+fn is_short(inputs: usize, input_bytes: usize) -> bool {
+    input_bytes == 2 && inputs < VECTOR
 }
 
 /// Words of a panel.
@@ -87,7 +99,7 @@ fn pack<I: FixedInput>(matrix: &Matrix<'_, Fixed<I>>, input_bytes: usize, packed
 }
 
 /// Inputs of 8 or 16 bits.
-trait Input: Pod {
+trait Input: neon_fixed::Input {
     /// Planes of bytes.
     const PLANES: usize;
 
@@ -140,6 +152,9 @@ fn entry<I: FixedInput, X: Input, O: Saturate>(
     out: &mut [O],
     specification: Run<Fixed<I>, X, O>,
 ) {
+    if is_short(matrix.inputs, size_of::<X>()) {
+        return neon_fixed::multiply(matrix, taps, scratch, out, specification);
+    }
     let panels = matrix.outputs.div_ceil(PANEL);
     let stride = matrix.inputs.next_multiple_of(VECTOR);
     let is_ready = matrix.packed.len() >= panels * panel_words(matrix.inputs)
@@ -279,25 +294,27 @@ fn add_piece<const M: usize>(
     inputs: &Parts<'_, i8>,
 ) {
     let (vectors, rest) = weights.split_at((inputs.len() / VECTOR * QUARTERS).min(weights.len()));
-    let mut k = 0;
-    for weights in vectors.as_chunks::<QUARTERS>().0 {
-        let mut x: [int8x16_t; M] = [must_cast([0i8; VECTOR]); M];
-        for (i, x) in x.iter_mut().enumerate() {
-            *x = must_cast(inputs.load::<VECTOR>(i, k));
+    inputs.zip(0, vectors.as_chunks().0, |weights, x: [_; M]| {
+        let mut vectors: [int8x16_t; M] = [must_cast([0i8; VECTOR]); M];
+        for (vector, x) in vectors.iter_mut().zip(x) {
+            *vector = must_cast::<[i8; VECTOR], _>(x);
         }
-        add_vectors(dot, sums, weights, x);
-        k += VECTOR;
-    }
+        add_vectors(dot, sums, weights, vectors);
+    });
     let (fours, rest) = rest.split_at((inputs.len() % VECTOR / DEPTH).min(rest.len()));
-    for weights in fours {
-        for (i, sums) in sums.iter_mut().enumerate() {
-            add_four(dot, sums, weights, inputs.load(i, k));
-        }
-        k += DEPTH;
-    }
+    inputs.zip(
+        inputs.len() / VECTOR * VECTOR,
+        fours,
+        |weights, x: [_; M]| {
+            for (sums, x) in sums.iter_mut().zip(x) {
+                add_four(dot, sums, weights, x);
+            }
+        },
+    );
     if let (Some(weights), true) = (rest.first(), inputs.len() % DEPTH != 0) {
         for (i, sums) in sums.iter_mut().enumerate() {
-            add_four(dot, sums, weights, inputs.load_last(i, k));
+            let last = inputs.len() / DEPTH * DEPTH;
+            add_four(dot, sums, weights, inputs.load_last(i, last));
         }
     }
 }

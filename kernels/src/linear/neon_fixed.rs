@@ -16,7 +16,7 @@ use crate::num::neon::intrinsics::{
 pub(super) fn kernel<I: FixedInput + Input>() -> Kernel<Fixed<I>> {
     Kernel {
         scratch_words: |_| 0,
-        packed_words: |shape, _| packed_words::<Integers<i16, i16>>(shape),
+        packed_words: |shape, _| words(shape),
         pack,
         inputs: |matrix, taps, scratch, out| {
             multiply(matrix, taps, scratch, out, reference().inputs);
@@ -30,7 +30,8 @@ pub(super) fn kernel<I: FixedInput + Input>() -> Kernel<Fixed<I>> {
     }
 }
 
-fn multiply<I: FixedInput, X: Input, O: Saturate>(
+/// Multiplies the inputs of a run of pixels with a matrix that [`pack`] has packed.
+pub(super) fn multiply<I: FixedInput, X: Input, O: Saturate>(
     matrix: &Matrix<'_, Fixed<I>>,
     taps: &Taps<'_, X>,
     scratch: &mut [u64],
@@ -40,7 +41,17 @@ fn multiply<I: FixedInput, X: Input, O: Saturate>(
     run::<_, Integers<X, O>>(matrix, taps, scratch, out, specification);
 }
 
-fn pack<I: FixedInput>(matrix: &Matrix<'_, Fixed<I>>, _input_bytes: usize, packed: &mut [u64]) {
+/// Returns the words of a packed matrix.
+pub(super) fn words(shape: (usize, usize)) -> usize {
+    packed_words::<Integers<i16, i16>>(shape)
+}
+
+/// Packs a matrix.
+pub(super) fn pack<I: FixedInput>(
+    matrix: &Matrix<'_, Fixed<I>>,
+    _input_bytes: usize,
+    packed: &mut [u64],
+) {
     let shape = (matrix.outputs, matrix.inputs);
     let head = |first| head(matrix, first, |_| 0);
     let weight = |o, k| weight(matrix, o, k).into();

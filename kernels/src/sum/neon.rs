@@ -6,15 +6,16 @@ use super::{FixedParams, Run};
 use crate::arith::{Fixed, Float};
 use crate::num::neon::fixed::Saturate;
 use crate::num::neon::intrinsics::{
-    int32x4_t, vaddq_f32, vaddq_s32, vdupq_n_s32, vget_low_s16, vqdmulhq_s32, vrshlq_s32,
-    vshll_high_n_s16, vshll_n_s16,
+    float32x4_t, int32x4_t, vaddq_f32, vaddq_s32, vdupq_n_s32, vget_low_s16, vqdmulhq_s32,
+    vrshlq_s32, vshll_high_n_s16, vshll_n_s16,
 };
 use crate::num::neon::{First, Lanes};
 /// Returns the entry point.
 pub(crate) fn f32() -> Option<Run<Float<f32>>> {
     Some(|(), a, b| {
-        add(a, b, |a, b| {
-            must_cast(vaddq_f32(must_cast::<[f32; 4], _>(a), must_cast(b)))
+        add(a, b, |a: [f32; 16], b| {
+            let (a, b): ([float32x4_t; 4], [float32x4_t; 4]) = (must_cast(a), must_cast(b));
+            must_cast([0, 1, 2, 3].map(|i| vaddq_f32(a[i], b[i])))
         });
     })
 }

@@ -53,26 +53,53 @@ impl<'a, T: Pod> Parts<'a, T> {
         })
     }
 
-    /// Returns `N` elements of a pixel; zeros when they are not there.
+    /// Calls `function` with each of `others` and the next `N` elements of each of `M` pixels,
+    /// from element `from` on, as long as there are elements.
     #[inline(always)]
-    pub(crate) fn load<const N: usize>(&self, pixel: usize, at: usize) -> [T; N] {
-        if pixel >= self.pixels || at > self.len || self.len - at < N {
-            return [T::zeroed(); N];
+    pub(crate) fn zip<W, const N: usize, const M: usize>(
+        &self,
+        from: usize,
+        others: &[W],
+        mut function: impl FnMut(&W, [[T; N]; M]),
+    ) {
+        if M > self.pixels || from > self.len {
+            return;
         }
-        // SAFETY: `new` has seen that `values` holds `len` elements of each of `pixels` pixels.
-        let first = unsafe { self.values.as_ptr().add(pixel * self.stride + at) };
-        // SAFETY: as above; an array is aligned as its elements are, and any bits are a `T`.
-        unsafe { first.cast::<[T; N]>().read() }
+        let groups = (self.len - from) / N;
+        for (group, other) in others.iter().enumerate().take(groups) {
+            // No `map`: it would be a call, and all sums would go through memory.
+            let mut values = [[T::zeroed(); N]; M];
+            for (pixel, values) in values.iter_mut().enumerate() {
+                // SAFETY: `pixel` is below `pixels`, and `from + group * N + N` at most `len`.
+                *values = unsafe { self.read(pixel, from + group * N) };
+            }
+            function(other, values);
+        }
     }
 
-    /// Returns the last elements of a pixel, fewer than `N`, and zeros.
+    /// Returns `N` elements of a pixel; those that are not there are zeros.
     #[inline(always)]
     pub(crate) fn load_last<const N: usize>(&self, pixel: usize, at: usize) -> [T; N] {
         let mut last = [T::zeroed(); N];
         for (i, last) in last.iter_mut().enumerate() {
-            [*last] = self.load(pixel, at + i);
+            if pixel < self.pixels && at + i < self.len {
+                // SAFETY: as just seen.
+                [*last] = unsafe { self.read(pixel, at + i) };
+            }
         }
         last
+    }
+
+    /// Reads `N` elements of a pixel.
+    ///
+    /// # Safety
+    /// `pixel` is below `pixels`, and `at + N` is at most `len`.
+    #[inline(always)]
+    unsafe fn read<const N: usize>(&self, pixel: usize, at: usize) -> [T; N] {
+        // SAFETY: `new` has seen that `values` holds `len` elements of each of `pixels` pixels.
+        let first = unsafe { self.values.as_ptr().add(pixel * self.stride + at) };
+        // SAFETY: as above; an array is aligned as its elements are, and any bits are a `T`.
+        unsafe { first.cast::<[T; N]>().read() }
     }
 }
 
@@ -104,7 +131,11 @@ impl<'a, T: Pod, L: Lanes, const N: usize> Column<'a, T, L, N> {
                 .lanes
                 .load(self.parts.values, pixel * self.parts.stride);
         }
-        self.parts.load(pixel, 0)
+        if pixel >= self.parts.pixels {
+            return [T::zeroed(); N];
+        }
+        // SAFETY: as just seen, and all `N` lanes are there.
+        unsafe { self.parts.read(pixel, 0) }
     }
 }
 

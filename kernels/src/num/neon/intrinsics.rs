@@ -58,7 +58,6 @@ instructions! {
     fn veorq_s8(a: int8x16_t, b: int8x16_t) -> int8x16_t;
     fn vfmaq_f32(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t;
     fn vfmaq_laneq_f32<const LANE>(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t;
-    fn vget_high_s16(a: int16x8_t) -> int16x4_t;
     fn vget_low_s16(a: int16x8_t) -> int16x4_t;
     fn vget_low_s32(a: int32x4_t) -> int32x2_t;
     fn vget_low_u32(a: uint32x4_t) -> uint32x2_t;
