@@ -25,9 +25,7 @@ pub(crate) struct Buffers<'a, A: Arithmetic> {
     pub(super) body: Ring<'a, A::In>,
     /// Input of the last convolution.
     pub(super) upsample: Ring<'a, A::In>,
-    /// The row at hand and the row that a convolution makes of it.
-    pub(super) row: &'a mut [A::Act],
-    pub(super) next: &'a mut [A::Act],
+    pub(super) work: Work<'a, A::Act>,
     /// `[groups * blocks, 3, E]` and `[groups * blocks, N, E]`.
     pub(super) history: &'a mut [A::Act],
     pub(super) states: &'a mut [A::Wide],
@@ -37,15 +35,56 @@ pub(crate) struct Buffers<'a, A: Arithmetic> {
 
 /// Memory of the magnified rows.
 pub(super) struct OutputBuffers<'a, A: Arithmetic> {
-    /// `[W, channels * scale^2]`.
-    pub(super) sub_pixels: &'a mut [A::Act],
-    /// `[W * scale, channels]` each.
+    /// LR pixels that are magnified at a time.
+    pub(super) band: usize,
+    /// `[band * scale, channels]` each.
     pub(super) shuffled: &'a mut [A::Act],
     pub(super) anchor: &'a mut [i32],
     pub(super) values: &'a mut [A::Wide],
+    /// `[W * scale, channels]`.
     pub(super) bytes: &'a mut [u8],
     /// `[W, channels]`.
     pub(super) column: &'a mut [i32],
+}
+
+/// The row at hand; when the last stage of the body has taken it up, the sub-pixels of another.
+///
+/// Every convolution but the first reads a ring, so that its results may replace the row.
+pub(super) struct Work<'a, T> {
+    values: &'a mut [T],
+    /// Lengths of the two.
+    pub(super) row_len: usize,
+    sub_pixels_len: usize,
+}
+
+impl<'a, T: bytemuck::Pod> Work<'a, T> {
+    fn new(memory: &mut impl Allocate<'a>, row_len: usize, sub_pixels_len: usize) -> Self {
+        Self {
+            values: memory.take(row_len.max(sub_pixels_len)),
+            row_len,
+            sub_pixels_len,
+        }
+    }
+
+    /// Returns the row at hand, `[W, C]`.
+    pub(super) fn row(&self) -> &[T] {
+        &self.values[..self.row_len]
+    }
+
+    /// Returns the row at hand, `[W, C]`.
+    pub(super) fn row_mut(&mut self) -> &mut [T] {
+        &mut self.values[..self.row_len]
+    }
+
+    /// Returns the sub-pixels, `[W, channels * scale^2]`.
+    pub(super) fn sub_pixels(&self) -> &[T] {
+        &self.values[..self.sub_pixels_len]
+    }
+
+    /// Returns the sub-pixels, `[W, channels * scale^2]`.
+    pub(super) fn sub_pixels_mut(&mut self) -> &mut [T] {
+        &mut self.values[..self.sub_pixels_len]
+    }
 }
 
 /// The last rows of a tensor.
@@ -106,6 +145,7 @@ impl<'a, A: Arithmetic> Buffers<'a, A> {
             Anchor::Nearest | Anchor::Bicubic => g + 4 + BICUBIC_REACH,
         };
         let mixers = g * config.blocks;
+        let band_len = footprint.band * config.scale * config.channels;
         Self {
             input: Ring::new(memory, anchor_rows, colours),
             pixels: Ring::new(memory, 3, colours),
@@ -114,16 +154,15 @@ impl<'a, A: Arithmetic> Buffers<'a, A> {
             group_conv: memory.take(rows(3 * g)),
             body: Ring::new(memory, 3, row_len),
             upsample: Ring::new(memory, 3, row_len),
-            row: memory.take(rows(1)),
-            next: memory.take(rows(1)),
+            work: Work::new(memory, row_len, width.saturating_mul(config.sub_pixels())),
             history: memory.take(mixers * (CONV1D_TAPS - 1) * config.inner),
             states: memory.take(mixers * config.states * config.inner),
             scratch: scratch(memory, model, footprint),
             output: OutputBuffers {
-                sub_pixels: memory.take(width.saturating_mul(config.sub_pixels())),
-                shuffled: memory.take(colours.saturating_mul(config.scale)),
-                anchor: memory.take(colours.saturating_mul(config.scale)),
-                values: memory.take(colours.saturating_mul(config.scale)),
+                band: footprint.band,
+                shuffled: memory.take(band_len),
+                anchor: memory.take(band_len),
+                values: memory.take(band_len),
                 bytes: memory.take(colours.saturating_mul(config.scale)),
                 column: memory.take(colours),
             },
@@ -134,12 +173,12 @@ impl<'a, A: Arithmetic> Buffers<'a, A> {
 impl<A: Arithmetic> Buffers<'_, A> {
     /// Returns row `y` of a group's input, the last or the one before.
     pub(super) fn group_input(&self, group: usize, y: usize) -> &[A::Act] {
-        &self.group_input[group_input_range(self.row.len(), group, y)]
+        &self.group_input[group_input_range(self.work.row_len, group, y)]
     }
 
     /// Returns row `y` of a group's input, to be written.
     pub(super) fn group_input_mut(&mut self, group: usize, y: usize) -> &mut [A::Act] {
-        &mut self.group_input[group_input_range(self.row.len(), group, y)]
+        &mut self.group_input[group_input_range(self.work.row_len, group, y)]
     }
 }
 

@@ -30,8 +30,9 @@ impl<A: Arithmetic> Stream<'_, A> {
             out,
         );
         tap.record(Layer::ConvFirst, out);
-        (self.kernels.norm.acts)(&params.norm, out, config.width, b.row);
-        tap.record(Layer::NormFirst, b.row);
+        let row = b.work.row_mut();
+        (self.kernels.norm.acts)(&params.norm, out, config.width, row);
+        tap.record(Layer::NormFirst, row);
         Ok(())
     }
 
@@ -44,11 +45,11 @@ impl<A: Arithmetic> Stream<'_, A> {
     ) -> Result<(), ExecError> {
         let config = *self.model.config();
         let b = &mut self.buffers;
-        let len = b.row.len();
+        let (len, row) = (b.work.row_len, b.work.row_mut());
         let blocks = self.part.blocks_of(group);
         if blocks.start == 0 {
             let range = group_input_range(len, group, y);
-            b.group_input[range].copy_from_slice(b.row);
+            b.group_input[range].copy_from_slice(row);
         }
         for block in blocks {
             let mut source = self
@@ -69,7 +70,7 @@ impl<A: Arithmetic> Stream<'_, A> {
                 &params,
                 &config,
                 place,
-                b.row,
+                row,
                 &mut state,
                 &mut b.scratch,
                 tap,
@@ -77,7 +78,7 @@ impl<A: Arithmetic> Stream<'_, A> {
         }
         if self.part.ends_group(group) {
             let conv = &mut b.group_conv[(3 * group + y % 3) * len..][..len];
-            narrow::<A>(b.row, conv);
+            narrow::<A>(row, conv);
         }
         Ok(())
     }
@@ -93,24 +94,16 @@ impl<A: Arithmetic> Stream<'_, A> {
         let mut source = self.packed.section(&self.model, Section::Group { group });
         let params = Group::<A>::load(&mut source, &config, &|i| self.model.form(i), group)?;
         let b = &mut self.buffers;
-        let len = b.row.len();
+        let (len, row) = (b.work.row_len, b.work.row_mut());
         let ring = &b.group_conv[3 * group * len..][..3 * len];
         let rows = around(ring, len, y, self.height);
         let path = self.kernels.linear.of_inputs();
-        convolve(
-            &path,
-            &params.conv,
-            rows,
-            &mut b.scratch,
-            config.width,
-            b.next,
-        );
+        convolve(&path, &params.conv, rows, &mut b.scratch, config.width, row);
         let group_index = group as u8;
-        tap.record(Layer::GroupConv { group: group_index }, b.next);
+        tap.record(Layer::GroupConv { group: group_index }, row);
         let input = &b.group_input[group_input_range(len, group, y)];
-        (self.kernels.sum)(&params.sum, b.next, input);
-        tap.record(Layer::Group { group: group_index }, b.next);
-        core::mem::swap(&mut b.row, &mut b.next);
+        (self.kernels.sum)(&params.sum, row, input);
+        tap.record(Layer::Group { group: group_index }, row);
         Ok(())
     }
 
@@ -119,7 +112,7 @@ impl<A: Arithmetic> Stream<'_, A> {
         let width = self.model.config().width;
         let b = &mut self.buffers;
         let out = b.body.row_mut(y);
-        (self.kernels.norm.inputs)(&last.norm, b.row, width, out);
+        (self.kernels.norm.inputs)(&last.norm, b.work.row(), width, out);
         tap.record(Layer::NormLast, out);
     }
 
@@ -129,11 +122,12 @@ impl<A: Arithmetic> Stream<'_, A> {
         let b = &mut self.buffers;
         let rows = around(b.body.values, b.body.row_len, y, self.height);
         let path = self.kernels.linear.of_inputs();
-        convolve(&path, &last.conv, rows, &mut b.scratch, width, b.next);
-        tap.record(Layer::ConvAfterBody, b.next);
-        (self.kernels.sum)(&last.sum, b.next, b.first.row(y));
-        tap.record(Layer::Body, b.next);
-        narrow::<A>(b.next, b.upsample.row_mut(y));
+        let row = b.work.row_mut();
+        convolve(&path, &last.conv, rows, &mut b.scratch, width, row);
+        tap.record(Layer::ConvAfterBody, row);
+        (self.kernels.sum)(&last.sum, row, b.first.row(y));
+        tap.record(Layer::Body, row);
+        narrow::<A>(row, b.upsample.row_mut(y));
     }
 
     /// Last convolution.
@@ -141,7 +135,7 @@ impl<A: Arithmetic> Stream<'_, A> {
         let config = self.model.config();
         let b = &mut self.buffers;
         let rows = around(b.upsample.values, b.upsample.row_len, y, self.height);
-        let out = &mut *b.output.sub_pixels;
+        let out = b.work.sub_pixels_mut();
         let path = self.kernels.linear.of_inputs();
         convolve(
             &path,
@@ -154,7 +148,7 @@ impl<A: Arithmetic> Stream<'_, A> {
         tap.record(Layer::Upsample, out);
     }
 
-    /// Magnified rows of row `y`.
+    /// Magnified rows of row `y`, a band of pixels at a time.
     pub(super) fn emit(
         &mut self,
         y: usize,
@@ -163,28 +157,47 @@ impl<A: Arithmetic> Stream<'_, A> {
     ) {
         let config = self.model.config();
         let (channels, scale) = (config.channels, config.scale);
-        let input = &self.buffers.input;
+        let (input, sub_pixels) = (&self.buffers.input, self.buffers.work.sub_pixels());
         let b = &mut self.buffers.output;
         for dy in 0..scale {
-            shuffle::row(b.sub_pixels, b.shuffled, channels, scale, dy);
-            match config.anchor {
-                Anchor::None => {}
-                Anchor::Nearest => anchor::nearest_row(input.row(y), scale, channels, b.anchor),
-                Anchor::Bicubic => {
-                    let at = ((y, self.height), (scale, dy));
-                    let row_at = |y| input.row(y);
-                    anchor::bicubic_row(row_at, at.0, at.1, channels, b.column, b.anchor);
+            if config.anchor == Anchor::Bicubic {
+                let row_at = |y| input.row(y);
+                anchor::bicubic_column(row_at, (y, self.height), (scale, dy), b.column);
+            }
+            for (i, bytes) in b.bytes.chunks_mut(b.band * scale * channels).enumerate() {
+                let (at, len) = (i * b.band, bytes.len());
+                let shuffled = &mut b.shuffled[..len];
+                let x = &sub_pixels[at * config.sub_pixels()..];
+                shuffle::row(x, shuffled, channels, scale, dy);
+                let anchor = &mut b.anchor[..len];
+                match config.anchor {
+                    Anchor::None => {}
+                    Anchor::Nearest => {
+                        anchor::nearest(&input.row(y)[at * channels..], scale, channels, anchor);
+                    }
+                    Anchor::Bicubic => anchor::bicubic(b.column, at, scale, channels, anchor),
                 }
-            }
-            for (i, value) in b.values.iter_mut().enumerate() {
-                *value = match config.anchor {
-                    Anchor::None => A::centred(config, i % channels, b.shuffled[i]),
-                    Anchor::Nearest | Anchor::Bicubic => A::anchored(b.shuffled[i], b.anchor[i]),
-                };
-            }
-            tap.record(Layer::Output, b.values);
-            for (byte, &value) in b.bytes.iter_mut().zip(&*b.values) {
-                *byte = A::to_pixel(value);
+                let values = &mut b.values[..len];
+                match config.anchor {
+                    Anchor::None => {
+                        let pixels = values.chunks_exact_mut(channels);
+                        for (values, x) in pixels.zip(shuffled.chunks_exact(channels)) {
+                            for (channel, (value, &x)) in values.iter_mut().zip(x).enumerate() {
+                                *value = A::centred(config, channel, x);
+                            }
+                        }
+                    }
+                    Anchor::Nearest | Anchor::Bicubic => {
+                        let anchored = shuffled.iter().zip(&*anchor);
+                        for (value, (&x, &anchor)) in values.iter_mut().zip(anchored) {
+                            *value = A::anchored(x, anchor);
+                        }
+                    }
+                }
+                tap.record(Layer::Output, values);
+                for (byte, &value) in bytes.iter_mut().zip(&*values) {
+                    *byte = A::to_pixel(value);
+                }
             }
             sink(y * scale + dy, b.bytes);
         }

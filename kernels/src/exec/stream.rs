@@ -171,7 +171,7 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
     /// Puts a row of the part before where the stages look for it.
     fn load_trunk(&mut self, trunk: Trunk<'_, A>) {
         let (b, y) = (&mut self.buffers, self.next);
-        b.row.copy_from_slice(trunk.row);
+        b.work.row_mut().copy_from_slice(trunk.row);
         b.first.row_mut(y).copy_from_slice(trunk.first);
         if let Some((group, _)) = self.part.resumes_group() {
             b.group_input_mut(group, y)
@@ -232,7 +232,7 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
             None => &[],
         };
         let trunk = Trunk {
-            row: b.row,
+            row: b.work.row(),
             group_input,
             first: b.first.row(y),
         };

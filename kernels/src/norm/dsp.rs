@@ -205,8 +205,18 @@ macro_rules! quads {
 }
 
 /// Norms the channels from 0 to a multiple of four, and returns that.
-fn quads<O: FixedInput>(params: &FixedParams<'_>, moments: &Moments, x: &[i16], out: &mut [O]) -> usize {
-    let n = x.len().min(out.len()).min(params.gain.len()).min(params.offset.len()) & !3;
+fn quads<O: FixedInput>(
+    params: &FixedParams<'_>,
+    moments: &Moments,
+    x: &[i16],
+    out: &mut [O],
+) -> usize {
+    let n = x
+        .len()
+        .min(out.len())
+        .min(params.gain.len())
+        .min(params.offset.len())
+        & !3;
     let Some(shift) = moments.halvings.checked_sub(1) else {
         return 0;
     };
@@ -224,11 +234,29 @@ fn quads<O: FixedInput>(params: &FixedParams<'_>, moments: &Moments, x: &[i16], 
     // outputs, of 8 or 16 bits as the match says; the template restores r6, r7 and the stack.
     unsafe {
         match O::BITS {
-            8 => quads!(job, params, x.as_ptr(), out.as_mut_ptr(), concat!(halved_bytes!(), "
-                str r0, [r11], #4")),
-            _ => quads!(job, params, x.as_ptr(), out.as_mut_ptr(), concat!(halved_halves!(), "
+            8 => quads!(
+                job,
+                params,
+                x.as_ptr(),
+                out.as_mut_ptr(),
+                concat!(
+                    halved_bytes!(),
+                    "
+                str r0, [r11], #4"
+                )
+            ),
+            _ => quads!(
+                job,
+                params,
+                x.as_ptr(),
+                out.as_mut_ptr(),
+                concat!(
+                    halved_halves!(),
+                    "
                 str r0, [r11], #4
-                str r1, [r11], #4")),
+                str r1, [r11], #4"
+                )
+            ),
         }
     }
     n

@@ -343,4 +343,7 @@ macro_rules! exp2 {
     };
 }
 
-pub(crate) use {exp2, fraction, halved_bytes, halved_halves, requantise_bytes, requantise_halves, silu, silu_begin};
+pub(crate) use {
+    exp2, fraction, halved_bytes, halved_halves, requantise_bytes, requantise_halves, silu,
+    silu_begin,
+};
