@@ -23,6 +23,7 @@ DESCRIPTIONS = {
     "onnx-scan": "ONNX Runtime, `Scan` over tokens",
     "onnx-chunks": "ONNX Runtime, `Scan` over chunks side by side",
 }
+LOAD_MAX = 0.5  # Above this, something else was running when we began.
 GOAL_PEERS, GOAL_MATRIX = 3.0, 1.8
 
 
@@ -74,6 +75,9 @@ def markdown(report):
              f"{report['height']}, f32; PyTorch {report['versions']['torch']}, ONNX Runtime "
              f"{report['versions']['onnxruntime']}; load average {report['load']:.1f} at the start "
              "(other work on the machine makes every time here longer)."]
+    if report["load"] > LOAD_MAX:
+        lines += ["", "**The machine was busy: no ratio of wall times here holds.** Threads that wait "
+                  "for one another lose more to other work than a single one does."]
     for network in report["networks"]:
         lines += ["", f"### {network['network']}: {network['macs'] / 1e9:.2f} GMAC in matrices", ""]
         lines += network_table(network)
