@@ -11,7 +11,7 @@ import torch.nn.functional as F
 import checkpoint
 
 COMPILER = ["g++", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
-            "-fopenmp", "-shared", "-fPIC"]
+            "-Wno-psabi", "-fopenmp", "-shared", "-fPIC"]
 
 
 def compile_scan(folder):
