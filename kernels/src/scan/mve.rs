@@ -9,13 +9,14 @@ mod assembly;
 
 use self::assembly::{
     Block, CONSTANTS, DRIVE_MAX, Input, LANES, Outputs, States, Weights, block_decays, decays,
-    update_full, update_tied,
+    update_full, update_tied, weigh,
 };
 use super::reference::{fixed_channel, fixed_kernel};
 use super::{FixedParams, Kernel, Tokens};
 use crate::arith::{Fixed, FixedInput};
 use crate::config::Decay;
 use crate::num::mve::is_detected;
+use crate::rows::Rows;
 
 /// Most states whose sums [`update_tied`] takes exactly.
 const STATES_MAX: usize = 255;
@@ -108,9 +109,13 @@ unsafe fn pixel<I: Input>(
     let dt = tokens.dt.as_ptr().wrapping_add(i * inner);
     let u = tokens.u.as_ptr().wrapping_add(i * inner);
     let shift = params.state_shift.as_ptr();
-    // SAFETY: the scratch memory holds so many weights.
-    let weights = unsafe { core::slice::from_raw_parts_mut(scratch.weights, states) };
-    let free = weigh(weights, tokens.b.row(i), tokens.c.row(i));
+    let row = |rows: &Rows<'_, i16>| rows.values().as_ptr().wrapping_add(i * rows.stride());
+    let (b, c) = (row(&tokens.b), row(&tokens.c));
+    // SAFETY: `states` weights of each, and room for them in the scratch memory.
+    let free = unsafe { weigh(b, c, states, scratch.weights) };
+    // With B shifted left by 16 and its free bits, the high half of twice the product with a drive
+    // is shifted right by 15 less the free bits; it needs one bit more than the result.
+    let free = 16 - free as i32;
     // SAFETY: `inner` step sizes, inputs, shifts, and room for as many drives.
     let largest = unsafe { I::DRIVES(dt, u, shift, scratch.drives, inner, free) };
     let all = States {
@@ -194,24 +199,6 @@ unsafe fn update(params: &FixedParams<'_>, dt: *const i32, all: &States, scratch
             }
         }
     }
-}
-
-/// Prepares the weights of a pixel's states and returns the state's shift up to which drives must
-/// be shifted left.
-///
-/// With B shifted left by 16 and its free bits, the high half of twice the product with a drive has
-/// it shifted right by 15 less the free bits; one bit more than the state's shift must be left.
-fn weigh(weights: &mut [Weights], b: &[i16], c: &[i16]) -> i32 {
-    let bits = b.iter().fold(0, |bits, &b| bits | (b ^ (b >> 15)));
-    let free = (bits as u16).leading_zeros() - 1;
-    for (weights, (&b, &c)) in weights.iter_mut().zip(b.iter().zip(c)) {
-        *weights = Weights {
-            b: i32::from(b) << (16 + free),
-            c: c.into(),
-            c_high: i32::from(c) << 7,
-        };
-    }
-    16 - free as i32
 }
 
 /// Returns the entry points where this machine has the instructions.

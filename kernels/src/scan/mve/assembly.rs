@@ -202,12 +202,60 @@ pub(super) struct States {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Weights {
-    /// B, shifted up as far as those of all states allow.
+    /// B, shifted up by 16 and the bits that those of all states leave free.
     pub(super) b: i32,
     /// C.
     pub(super) c: i32,
     /// C, shifted up by 7.
     pub(super) c_high: i32,
+}
+
+/// Prepares the weights of `n` states and returns the bits that all of B leave free.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn weigh(
+    b: *const i16,
+    c: *const i16,
+    n: usize,
+    weights: *mut Weights,
+) -> u32 {
+    naked_asm!(
+        assembler!(),
+        "push {{r4, r5, r6, lr}}",
+        "mov r4, r0",
+        "mov r12, #0",
+        "wlstp.16 lr, r2, 3f",
+        "2:",
+        "vldrh.u16 q0, [r4], #16",
+        "vmaxav.s16 r12, q0",
+        "letp lr, 2b",
+        "3:",
+        // The leading zeros of 15 bits; none for -2^15.
+        "clz r12, r12",
+        "sub r12, #17",
+        "bic r12, r12, r12, asr #31",
+        "add r5, r12, #16",
+        // Where the weights of four states lie, bytes.
+        "mov r4, #0",
+        "mov r6, #3",
+        "vidup.u32 q3, r4, #4",
+        "vmul.i32 q3, q3, r6",
+        "wlstp.32 lr, r2, 3f",
+        "2:",
+        "vldrh.s32 q0, [r0], #8",
+        "vldrh.s32 q1, [r1], #8",
+        "vshl.s32 q0, r5",
+        "vshl.i32 q2, q1, #7",
+        "vstrw.32 q0, [r3, q3]",
+        "add r3, #4",
+        "vstrw.32 q1, [r3, q3]",
+        "add r3, #4",
+        "vstrw.32 q2, [r3, q3]",
+        "add r3, #40",
+        "letp lr, 2b",
+        "3:",
+        "mov r0, r12",
+        "pop {{r4, r5, r6, pc}}",
+    )
 }
 
 /// The loop over the states of a vector of channels, `$mask` before loads and stores.
