@@ -174,15 +174,20 @@ pub const W8A16: &[Variant<Kernel<crate::arith::Fixed<i16>>>] = &[
         get: neon_dot::w8a16,
     },
     #[cfg(target_arch = "arm")]
-    #[cfg(all(target_arch = "arm", target_feature = "dsp"))]
     Variant {
         name: "dsp",
+        #[cfg(target_feature = "dsp")]
         get: dsp::w8a16,
+        #[cfg(not(target_feature = "dsp"))]
+        get: || None,
     },
-    #[cfg(mve)]
+    #[cfg(target_arch = "arm")]
     Variant {
         name: "mve",
+        #[cfg(mve)]
         get: mve::w8a16,
+        #[cfg(not(mve))]
+        get: || None,
     },
 ];
 
@@ -213,14 +218,19 @@ pub const W8A8: &[Variant<Kernel<crate::arith::Fixed<i8>>>] = &[
         get: neon_dot::w8a8,
     },
     #[cfg(target_arch = "arm")]
-    #[cfg(all(target_arch = "arm", target_feature = "dsp"))]
     Variant {
         name: "dsp",
+        #[cfg(target_feature = "dsp")]
         get: dsp::w8a8,
+        #[cfg(not(target_feature = "dsp"))]
+        get: || None,
     },
-    #[cfg(mve)]
+    #[cfg(target_arch = "arm")]
     Variant {
         name: "mve",
+        #[cfg(mve)]
         get: mve::w8a8,
+        #[cfg(not(mve))]
+        get: || None,
     },
 ];

@@ -10,7 +10,6 @@ mod dsp;
 mod fixed_x86;
 #[cfg(target_arch = "x86_64")]
 mod float_x86;
-#[cfg(target_arch = "arm")]
 #[cfg(mve)]
 mod mve;
 #[cfg(target_arch = "aarch64")]
@@ -71,15 +70,21 @@ pub const W8A16: &[Variant<Run<Fixed<i16>>>] = &[
         name: "neon",
         get: neon::w8a16,
     },
-    #[cfg(all(target_arch = "arm", target_feature = "dsp"))]
+    #[cfg(target_arch = "arm")]
     Variant {
         name: "dsp",
+        #[cfg(target_feature = "dsp")]
         get: dsp::w8a16,
+        #[cfg(not(target_feature = "dsp"))]
+        get: || None,
     },
-    #[cfg(mve)]
+    #[cfg(target_arch = "arm")]
     Variant {
         name: "mve",
+        #[cfg(mve)]
         get: mve::w8a16,
+        #[cfg(not(mve))]
+        get: || None,
     },
 ];
 
