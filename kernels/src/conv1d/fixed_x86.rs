@@ -119,7 +119,7 @@ fn pair<S: Lanes>(s: S, lower: S::V, upper: S::V) -> S::V {
 }
 
 entries!(
-    fn avx2_run_i16, avx512_run_i16(
+    avx2_run_i16, avx512_run_i16(
         params: &FixedParams<'_>,
         history: &mut [i16],
         x: Rows<'_, i16>,
@@ -127,7 +127,7 @@ entries!(
     ) = run
 );
 entries!(
-    fn avx2_run_i8, avx512_run_i8(
+    avx2_run_i8, avx512_run_i8(
         params: &FixedParams<'_>,
         history: &mut [i16],
         x: Rows<'_, i16>,

@@ -60,10 +60,10 @@ impl<S: Lanes> Gate<S> {
 }
 
 entries!(
-    fn avx2_run_i16, avx512_run_i16(params: &FixedParams, y: &[i16], z: Rows<'_, i16>, out: &mut [i16]) = run
+    avx2_run_i16, avx512_run_i16(params: &FixedParams, y: &[i16], z: Rows<'_, i16>, out: &mut [i16]) = run
 );
 entries!(
-    fn avx2_run_i8, avx512_run_i8(params: &FixedParams, y: &[i16], z: Rows<'_, i16>, out: &mut [i8]) = run
+    avx2_run_i8, avx512_run_i8(params: &FixedParams, y: &[i16], z: Rows<'_, i16>, out: &mut [i8]) = run
 );
 
 /// Returns the entry point for `i16` where this machine has AVX2.

@@ -10,10 +10,10 @@ pub(crate) fn f32() -> Option<Kernel<Float<f32>>> {
 
 /// Returns the entry points where this machine has the instructions.
 pub(crate) fn w8a16() -> Option<Kernel<Fixed<i16>>> {
-    super::fixed_x86::w8a16::avx2()
+    super::fixed_x86::avx2_i16()
 }
 
 /// Returns the entry points where this machine has the instructions.
 pub(crate) fn w8a8() -> Option<Kernel<Fixed<i8>>> {
-    super::fixed_x86::w8a8::avx2()
+    super::fixed_x86::avx2_i8()
 }

@@ -280,65 +280,102 @@ fn wide<S: Products, I: Input>(
     }
 }
 
-/// Makes a module with the entry points for one type of inputs.
-macro_rules! kernels {
-    ($module:ident, $input:ty) => {
-        pub(super) mod $module {
-            use super::*;
+entries!(
+    inputs_avx2_i16, inputs_avx512_i16(
+        matrix: &Matrix<'_, Fixed<i16>>,
+        taps: &Taps<'_, i16>,
+        scratch: &mut [u64],
+        out: &mut [i16],
+    ) = inputs
+);
+entries!(
+    acts_avx2_i16, acts_avx512_i16(
+        matrix: &Matrix<'_, Fixed<i16>>,
+        taps: &Taps<'_, i16>,
+        scratch: &mut [u64],
+        out: &mut [i16],
+    ) = acts
+);
+entries!(
+    wide_avx2_i16, wide_avx512_i16(
+        matrix: &Matrix<'_, Fixed<i16>>,
+        taps: &Taps<'_, i16>,
+        scratch: &mut [u64],
+        out: &mut [i32],
+    ) = wide
+);
+entries!(
+    inputs_avx2_i8, inputs_avx512_i8(
+        matrix: &Matrix<'_, Fixed<i8>>,
+        taps: &Taps<'_, i8>,
+        scratch: &mut [u64],
+        out: &mut [i16],
+    ) = inputs
+);
+entries!(
+    acts_avx2_i8, acts_avx512_i8(
+        matrix: &Matrix<'_, Fixed<i8>>,
+        taps: &Taps<'_, i16>,
+        scratch: &mut [u64],
+        out: &mut [i16],
+    ) = acts
+);
+entries!(
+    wide_avx2_i8, wide_avx512_i8(
+        matrix: &Matrix<'_, Fixed<i8>>,
+        taps: &Taps<'_, i16>,
+        scratch: &mut [u64],
+        out: &mut [i32],
+    ) = wide
+);
 
-            entries!(
-                fn inputs_avx2, inputs_avx512(
-                    matrix: &Matrix<'_, Fixed<$input>>,
-                    taps: &Taps<'_, $input>,
-                    scratch: &mut [u64],
-                    out: &mut [i16],
-                ) = inputs
-            );
-            entries!(
-                fn acts_avx2, acts_avx512(
-                    matrix: &Matrix<'_, Fixed<$input>>,
-                    taps: &Taps<'_, i16>,
-                    scratch: &mut [u64],
-                    out: &mut [i16],
-                ) = acts
-            );
-            entries!(
-                fn wide_avx2, wide_avx512(
-                    matrix: &Matrix<'_, Fixed<$input>>,
-                    taps: &Taps<'_, i16>,
-                    scratch: &mut [u64],
-                    out: &mut [i32],
-                ) = wide
-            );
-
-            /// Returns the entry points where this machine has AVX2.
-            pub(in crate::linear) fn avx2() -> Option<Kernel<Fixed<$input>>> {
-                Avx2::is_there().then_some(Kernel {
-                    scratch_words: scratch_words::<Avx2>,
-                    packed_words: packed_words::<Avx2>,
-                    pack: pack::<Avx2, $input>,
-                    inputs: inputs_avx2,
-                    acts: acts_avx2,
-                    wide: wide_avx2,
-                })
-            }
-
-            /// Returns the entry points where this machine has AVX-512.
-            pub(in crate::linear) fn avx512() -> Option<Kernel<Fixed<$input>>> {
-                Avx512::is_there().then_some(Kernel {
-                    scratch_words: scratch_words::<Avx512>,
-                    packed_words: packed_words::<Avx512>,
-                    pack: pack::<Avx512, $input>,
-                    inputs: inputs_avx512,
-                    acts: acts_avx512,
-                    wide: wide_avx512,
-                })
-            }
-        }
-    };
+/// Returns the entry points for `i16` where this machine has AVX2.
+pub(super) fn avx2_i16() -> Option<Kernel<Fixed<i16>>> {
+    Avx2::is_there().then_some(Kernel {
+        scratch_words: scratch_words::<Avx2>,
+        packed_words: packed_words::<Avx2>,
+        pack: pack::<Avx2, i16>,
+        inputs: inputs_avx2_i16,
+        acts: acts_avx2_i16,
+        wide: wide_avx2_i16,
+    })
 }
-kernels!(w8a16, i16);
-kernels!(w8a8, i8);
+
+/// Returns the entry points for `i8` where this machine has AVX2.
+pub(super) fn avx2_i8() -> Option<Kernel<Fixed<i8>>> {
+    Avx2::is_there().then_some(Kernel {
+        scratch_words: scratch_words::<Avx2>,
+        packed_words: packed_words::<Avx2>,
+        pack: pack::<Avx2, i8>,
+        inputs: inputs_avx2_i8,
+        acts: acts_avx2_i8,
+        wide: wide_avx2_i8,
+    })
+}
+
+/// Returns the entry points for `i16` where this machine has AVX-512.
+pub(super) fn avx512_i16() -> Option<Kernel<Fixed<i16>>> {
+    Avx512::is_there().then_some(Kernel {
+        scratch_words: scratch_words::<Avx512>,
+        packed_words: packed_words::<Avx512>,
+        pack: pack::<Avx512, i16>,
+        inputs: inputs_avx512_i16,
+        acts: acts_avx512_i16,
+        wide: wide_avx512_i16,
+    })
+}
+
+/// Returns the entry points for `i8` where this machine has AVX-512.
+pub(super) fn avx512_i8() -> Option<Kernel<Fixed<i8>>> {
+    Avx512::is_there().then_some(Kernel {
+        scratch_words: scratch_words::<Avx512>,
+        packed_words: packed_words::<Avx512>,
+        pack: pack::<Avx512, i8>,
+        inputs: inputs_avx512_i8,
+        acts: acts_avx512_i8,
+        wide: wide_avx512_i8,
+    })
+}
 
 #[cfg(test)]
 mod tests {
@@ -351,10 +388,12 @@ mod tests {
     const OUTPUTS: usize = 35;
     const PIXELS: usize = 9;
 
+    type Get<I, X> = fn(&Kernel<Fixed<I>>) -> Run<Fixed<I>, X, i16>;
+
     /// Compares a kernel with the specification on sums as large as 32 bits hold.
     fn extremes<I: FixedInput, X: Copy>(
         kernel: &Kernel<Fixed<I>>,
-        run: fn(&Kernel<Fixed<I>>) -> Run<Fixed<I>, X, i16>,
+        run: Get<I, X>,
         inputs: usize,
         x: [X; 2],
     ) {
@@ -390,10 +429,10 @@ mod tests {
     #[test]
     fn sums_are_exact_at_the_ends_of_their_range() {
         for inputs in [1, 63, 499, 500] {
-            for kernel in [w8a16::avx2(), w8a16::avx512()].into_iter().flatten() {
+            for kernel in [avx2_i16(), avx512_i16()].into_iter().flatten() {
                 extremes(&kernel, |kernel| kernel.inputs, inputs, [32767, -32767]);
             }
-            for kernel in [w8a8::avx2(), w8a8::avx512()].into_iter().flatten() {
+            for kernel in [avx2_i8(), avx512_i8()].into_iter().flatten() {
                 extremes::<i8, i8>(&kernel, |kernel| kernel.inputs, inputs, [127, -127]);
                 extremes::<i8, i16>(&kernel, |kernel| kernel.acts, inputs, [32767, -32767]);
             }

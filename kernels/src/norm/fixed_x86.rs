@@ -78,7 +78,7 @@ fn sums<S: Lanes>(s: S, x: &[i16]) -> (i32, i64) {
 }
 
 entries!(
-    fn avx2_run_i16, avx512_run_i16(
+    avx2_run_i16, avx512_run_i16(
         params: &FixedParams<'_>,
         x: &[i16],
         width: usize,
@@ -86,7 +86,7 @@ entries!(
     ) = run
 );
 entries!(
-    fn avx2_run_i8, avx512_run_i8(
+    avx2_run_i8, avx512_run_i8(
         params: &FixedParams<'_>,
         x: &[i16],
         width: usize,

@@ -374,9 +374,9 @@ pub(crate) fn vector_mut<S: Lanes, T>(x: &mut [T], k: usize) -> &mut [T] {
 }
 
 /// Makes the functions that run a generic kernel with each instruction set, as
-/// [`super::simd::entry`] does: `entries!(fn avx2_name, avx512_name(x: &[i16]) = path::to::kernel)`.
+/// [`super::simd::entry`] does: `entries!(avx2_name, avx512_name(x: &[i16]) = path::to::kernel)`.
 macro_rules! entries {
-    (fn $avx2:ident, $avx512:ident($($arg:ident: $type:ty),* $(,)?) = $kernel:path) => {
+    ($avx2:ident, $avx512:ident($($arg:ident: $type:ty),* $(,)?) = $kernel:path) => {
         crate::num::simd::entry!(
             crate::num::fixed_avx2::Avx2,
             "avx2,fma",

@@ -85,7 +85,10 @@ fn run<I: Input>(
     }
     let scratch: &mut [f64] = bytemuck::must_cast_slice_mut(scratch);
     let place = scratch.as_ptr().align_offset(64).min(DOUBLES);
-    let (vectors, weights) = scratch[place..].split_at_mut(2 * states * K * DOUBLES);
+    let (vectors, weights) = scratch
+        .split_at_mut(place)
+        .1
+        .split_at_mut(2 * states * K * DOUBLES);
     let (vectors, _) = vectors.as_chunks_mut::<DOUBLES>();
     let (vectors, _) = vectors.as_chunks_mut::<K>();
     let (kept, rates) = vectors.split_at_mut(states);
@@ -315,8 +318,8 @@ fn decay(s: Avx512, dt: [__m512d; K], rate: &Vectors) -> [__m512d; K] {
         for k in 0..K {
             sum[k] = s.fma_down(sum[k], x[k], s.double(INTEGER + c));
         }
-        for k in 0..K {
-            sum[k] = s.minus(sum[k], s.double(INTEGER));
+        for sum in &mut sum {
+            *sum = s.minus(*sum, s.double(INTEGER));
         }
     }
     for k in 0..K {
@@ -336,11 +339,11 @@ fn product(s: Avx512, mut a: [__m512d; K], base: [__m512d; K]) -> [__m512d; K] {
     for k in 0..K {
         a[k] = s.fma_down(a[k], base[k], s.double(DOUBLED + 1.0));
     }
-    for k in 0..K {
-        a[k] = s.fma_down(a[k], s.double(0.5), s.double(HALVED));
+    for a in &mut a {
+        *a = s.fma_down(*a, s.double(0.5), s.double(HALVED));
     }
-    for k in 0..K {
-        a[k] = s.minus(a[k], s.double(BOTH));
+    for a in &mut a {
+        *a = s.minus(*a, s.double(BOTH));
     }
     a
 }
@@ -353,8 +356,8 @@ fn advance_state(s: Avx512, h: &mut Vectors, a: [__m512d; K], drive: [__m512d; K
         next[k] = s.fma_down(s.doubles(&h[k]), a[k], s.double(DOUBLED + 1.0));
         driven[k] = s.fma(drive[k], b, s.double(0.5 * UNIT));
     }
-    for k in 0..K {
-        driven[k] = s.add_down(driven[k], s.double(HALVED * UNIT));
+    for driven in &mut driven {
+        *driven = s.add_down(*driven, s.double(HALVED * UNIT));
     }
     for k in 0..K {
         next[k] = s.fma_down(next[k], s.double(0.5 * UNIT), driven[k]);

@@ -32,7 +32,7 @@ fn run_of<S: Lanes, const K: usize>(s: S, x: &[i32], out: &mut [i32]) {
     }
 }
 
-entries!(fn run_avx2, run_avx512(x: &[i32], out: &mut [i32]) = run);
+entries!(run_avx2, run_avx512(x: &[i32], out: &mut [i32]) = run);
 
 /// Returns the entry point where this machine has AVX2.
 pub(super) fn avx2() -> Option<Run<Fixed<i16>>> {

@@ -22,7 +22,7 @@ fn run<S: Lanes>(s: S, params: &FixedParams, a: &mut [i16], b: &[i16]) {
     }
 }
 
-entries!(fn run_avx2, run_avx512(params: &FixedParams, a: &mut [i16], b: &[i16]) = run);
+entries!(run_avx2, run_avx512(params: &FixedParams, a: &mut [i16], b: &[i16]) = run);
 
 /// Returns the entry point where this machine has AVX2.
 pub(super) fn avx2() -> Option<Run<Fixed<i16>>> {
