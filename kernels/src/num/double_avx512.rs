@@ -84,8 +84,10 @@ impl Avx512 {
     /// Returns the integers at the front of `from`, zero in lanes that it does not reach.
     #[inline(always)]
     pub(crate) fn doubles_of_i32(self, from: &[i32]) -> __m512d {
-        let front = front(from.len());
-        let integers = intrinsic!(_mm256_maskz_loadu_epi32(front, from.as_ptr()));
+        let integers = match from.first_chunk::<DOUBLES>() {
+            Some(from) => intrinsic!(_mm256_loadu_si256(from.as_ptr().cast())),
+            None => intrinsic!(_mm256_maskz_loadu_epi32(front(from.len()), from.as_ptr())),
+        };
         intrinsic!(_mm512_cvtepi32_pd(integers))
     }
 
@@ -100,8 +102,10 @@ impl Avx512 {
     /// As [`Self::doubles_of_i32`].
     #[inline(always)]
     pub(crate) fn doubles_of_i16(self, from: &[i16]) -> __m512d {
-        let front = front(from.len());
-        let narrow = intrinsic!(_mm_maskz_loadu_epi16(front, from.as_ptr()));
+        let narrow = match from.first_chunk::<DOUBLES>() {
+            Some(from) => intrinsic!(_mm_loadu_si128(from.as_ptr().cast())),
+            None => intrinsic!(_mm_maskz_loadu_epi16(front(from.len()), from.as_ptr())),
+        };
         let integers = intrinsic!(_mm256_cvtepi16_epi32(narrow));
         intrinsic!(_mm512_cvtepi32_pd(integers))
     }
@@ -109,8 +113,13 @@ impl Avx512 {
     /// As [`Self::doubles_of_i32`].
     #[inline(always)]
     pub(crate) fn doubles_of_i8(self, from: &[i8]) -> __m512d {
-        let front = front(from.len()).into();
-        let narrow = intrinsic!(_mm_maskz_loadu_epi8(front, from.as_ptr()));
+        let narrow = match from.first_chunk::<DOUBLES>() {
+            Some(from) => intrinsic!(_mm_loadl_epi64(from.as_ptr().cast())),
+            None => {
+                let front = front(from.len()).into();
+                intrinsic!(_mm_maskz_loadu_epi8(front, from.as_ptr()))
+            }
+        };
         let integers = intrinsic!(_mm256_cvtepi8_epi32(narrow));
         intrinsic!(_mm512_cvtepi32_pd(integers))
     }
