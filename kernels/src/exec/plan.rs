@@ -59,7 +59,7 @@ impl Footprint {
             return Self::MICROCONTROLLER;
         }
         Self {
-            band: 16,
+            band: 48,
             linear: kernels.linear.scratch_words,
             packed: kernels.linear.packed_words,
             scan: kernels.scan.scratch_words,

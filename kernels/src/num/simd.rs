@@ -380,3 +380,6 @@ macro_rules! entry {
     };
 }
 pub(crate) use entry;
+
+#[cfg(test)]
+mod tests;
