@@ -15,6 +15,7 @@ use crate::arith::{Fixed, FixedInput};
 use crate::config::Decay;
 use crate::num::dsp::{exp2, exp2_down, fraction};
 use crate::num::fixed::{decay, mulhi, saturate_i16, saturate_i32};
+use crate::rows::Rows;
 
 /// Returns the entry points.
 pub(crate) fn w8a16() -> Option<Kernel<Fixed<i16>>> {
@@ -113,10 +114,10 @@ struct Job {
     /// Bytes from a state of a channel to its next.
     stride: usize,
     /// `B 2^(32 - common)` and `C` of each state.
-    weights: *const [i32; 2],
+    weights: *const [u32; 2],
     /// End of the states that go four by four.
-    fours: *const [i32; 2],
-    end: *const [i32; 2],
+    fours: *const [u32; 2],
+    end: *const [u32; 2],
     multiplier: *const i32,
     skip: *const i32,
     shift: *const u8,
@@ -343,7 +344,7 @@ fn tied<I: FixedInput>(
     params: &FixedParams<'_>,
     pixel: &Pixel<'_, I>,
     common: u32,
-    (decays, weights): (&[u32], &[[i32; 2]]),
+    (decays, weights): (&[u32], &[[u32; 2]]),
     state: &mut [i32],
     out: &mut [i16],
 ) {
@@ -422,6 +423,12 @@ fn full<I: FixedInput>(
     Some(())
 }
 
+/// Returns the weights of a pixel.
+fn row<'a>(rows: &Rows<'a, i16>, pixel: usize, states: usize) -> &'a [i16] {
+    let row = rows.values().get(pixel * rows.stride()..);
+    row.and_then(|row| row.get(..states)).unwrap_or_default()
+}
+
 /// Advances the scan; arguments as [`super::Run`].
 fn run<I: FixedInput>(
     params: &FixedParams<'_>,
@@ -460,8 +467,12 @@ fn run<I: FixedInput>(
     if !is_whole || inner == 0 {
         return;
     }
-    let (first, rest) = scratch.split_at_mut(inner);
-    let weights: &mut [[i32; 2]] = bytemuck::cast_slice_mut(&mut rest[..2 * states]);
+    let Some((first, rest)) = scratch.split_at_mut_checked(inner) else {
+        return;
+    };
+    let Some(weights) = rest.as_chunks_mut::<2>().0.get_mut(..states) else {
+        return;
+    };
     let common = params.state_shift.iter().take(inner).max();
     let common = u32::from(common.copied().unwrap_or(0)).clamp(16, 32);
     let rows = tokens
@@ -469,12 +480,8 @@ fn run<I: FixedInput>(
         .chunks_exact(inner)
         .zip(tokens.dt.chunks_exact(inner));
     for (i, (out, (u, dt))) in out.chunks_exact_mut(inner).zip(rows).enumerate() {
-        let pixel = Pixel {
-            u,
-            dt,
-            b: tokens.b.row(i),
-            c: tokens.c.row(i),
-        };
+        let (b, c) = (row(&tokens.b, i, states), row(&tokens.c, i, states));
+        let pixel = Pixel { u, dt, b, c };
         match params.decay {
             Decay::Full => {
                 // Nothing is missing, as just checked.
@@ -483,9 +490,9 @@ fn run<I: FixedInput>(
             Decay::Tied => {
                 decays(dt, params.rate, first);
                 for (weight, (&b, &c)) in weights.iter_mut().zip(pixel.b.iter().zip(pixel.c)) {
-                    *weight = [i32::from(b) << (32 - common), i32::from(c)];
+                    *weight = [(i32::from(b) << (32 - common)) as u32, i32::from(c) as u32];
                 }
-                tied(params, &pixel, common, (first, weights), state, out);
+                tied(params, &pixel, common, (first, &*weights), state, out);
             }
         }
     }
