@@ -171,23 +171,50 @@ unsafe fn convolve(
     }
 }
 
-/// Returns the constants of two channels; `None` where the parameters lack them.
-fn pair(params: &FixedParams<'_>, inner: usize, channel: usize) -> Option<Pair> {
-    let two = channel..channel + 2;
-    let tap = |tap: usize, i: usize| {
-        let weight = params.taps.get(tap * inner + channel + i);
-        weight.map_or(0, |&weight| i32::from(weight) as u32)
+/// Returns the constants of two channels.
+///
+/// # Safety
+/// The parameters have them; there are `inner` channels.
+unsafe fn pair(params: &FixedParams<'_>, inner: usize, channel: usize) -> Pair {
+    // SAFETY: two elements that the caller says are there.
+    unsafe fn two<T, U>(values: &[T], at: usize) -> U {
+        // SAFETY: as above.
+        unsafe {
+            values
+                .as_ptr()
+                .wrapping_add(at)
+                .cast::<U>()
+                .read_unaligned()
+        }
+    }
+    // SAFETY: two channels, as the caller says; so for those below.
+    let tap = |tap: usize| unsafe { two::<_, u16>(params.taps, tap * inner + channel) };
+    let taps = |first: usize| {
+        let bytes = u32::from(tap(first)) | u32::from(tap(first + 1)) << 16;
+        let (even, odd): (u32, u32);
+        // SAFETY: reads and writes registers only.
+        unsafe {
+            asm!(
+                "sxtb16 {even}, {bytes}",
+                "sxtb16 {odd}, {bytes}, ror #8",
+                bytes = in(reg) bytes, even = out(reg) even, odd = lateout(reg) odd,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        [even, odd]
     };
-    let taps = |tap_idx, i| tap(tap_idx, i) & 0xffff | tap(tap_idx + 1, i) << 16;
-    let shift: [u8; 2] = params.shift.get(two.clone())?.try_into().ok()?;
-    Some(Pair {
-        bias: params.bias.get(two.clone())?.try_into().ok()?,
-        early: [taps(0, 0), taps(0, 1)],
-        late: [taps(2, 0), taps(2, 1)],
-        multiplier: params.multiplier.get(two)?.try_into().ok()?,
+    // SAFETY: as before.
+    let shift: [u8; 2] = unsafe { two(params.shift, channel) };
+    Pair {
+        // SAFETY: as before.
+        bias: unsafe { two(params.bias, channel) },
+        early: taps(0),
+        late: taps(2),
+        // SAFETY: as before.
+        multiplier: unsafe { two(params.multiplier, channel) },
         shift: shift.map(|shift| u32::from(shift).wrapping_sub(1)),
         end: core::ptr::null(),
-    })
+    }
 }
 
 /// Applies SiLU from lr until the job's end.
@@ -210,7 +237,7 @@ macro_rules! quads {
             "bne 2b",
             "add sp, #16",
             "pop {{r6, r7}}",
-            inout("r12") &raw mut $job => _,
+            inout("r12") &raw mut *$job => _,
             inout("lr") $x => _,
             out("r0") _, out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _,
             out("r8") _, out("r9") _, out("r10") _, out("r11") _,
@@ -221,23 +248,10 @@ macro_rules! quads {
 /// Applies SiLU to four channels of the pixels in `x`, not none.
 ///
 /// # Safety
-/// `out` and `inner` outputs on for each further pixel have room for four.
-unsafe fn activate<I: FixedInput>(
-    params: &FixedParams<'_>,
-    silu: Silu,
-    x: &[i16],
-    inner: usize,
-    out: *mut I,
-) {
-    let mut job = Job {
-        silu,
-        out: out.cast(),
-        stride: inner * size_of::<I>(),
-        multiplier: params.out_multiplier,
-        less_half: less_half(params.out_shift),
-        shift: params.out_shift.into(),
-        end: x.as_ptr_range().end,
-    };
+/// `out` and, the job's stride on, each further pixel have room for four outputs.
+unsafe fn activate<I: FixedInput>(job: &mut Job, x: &[i16], out: *mut I) {
+    job.out = out.cast();
+    job.end = x.as_ptr_range().end;
     // SAFETY: reads `x`, whole pixels of four, and writes four outputs of 8 or 16 bits, as the
     // match says, for each; the template restores r6, r7 and the stack.
     unsafe {
@@ -262,7 +276,8 @@ unsafe fn activate<I: FixedInput>(
 /// Convolves the channels from 0 to a multiple of four, and returns that.
 ///
 /// # Safety
-/// `sequence` holds `pixels` pixels after those of the history, `out` the outputs.
+/// `sequence` holds `pixels` pixels after those of the history, `out` the outputs, and the
+/// parameters all channels.
 unsafe fn quads<I: FixedInput>(
     params: &FixedParams<'_>,
     sequence: &Sequence<'_>,
@@ -273,33 +288,37 @@ unsafe fn quads<I: FixedInput>(
     let Some(silu) = Silu::new(params.fraction) else {
         return 0;
     };
+    let mut job = Job {
+        silu,
+        out: core::ptr::null_mut(),
+        stride: inner * size_of::<I>(),
+        multiplier: params.out_multiplier,
+        less_half: less_half(params.out_shift),
+        shift: params.out_shift.into(),
+        end: core::ptr::null(),
+    };
+    let stride = sequence.x.stride() * size_of::<i16>();
     let mut buffer = [0_i16; CHUNK * QUAD];
     for channel in (0..inner & !(QUAD - 1)).step_by(QUAD) {
-        let pairs = [
-            pair(params, inner, channel),
-            pair(params, inner, channel + 2),
-        ];
-        let [Some(mut early), Some(mut late)] = pairs else {
-            return channel;
-        };
         for first in (0..pixels).step_by(CHUNK) {
             let n = (pixels - first).min(CHUNK);
             let even = n & !1;
-            let base = buffer.as_mut_ptr();
-            for (pair, i) in [(&mut early, 0), (&mut late, 2)] {
-                let stride = sequence.x.stride() * size_of::<i16>();
-                // The pixels two by two; then an odd one, twice.
-                for (from, to, stride) in [(0, even, stride), (even, (n + 1) & !1, 0)] {
-                    if from < to {
-                        pair.end = base.wrapping_add(to * QUAD + i);
-                        let (at, out) = (
-                            (first + from, channel + i),
-                            base.wrapping_add(from * QUAD + i),
-                        );
-                        // SAFETY: pixels and channels that the caller says are there; the buffer
-                        // has room for an even number.
-                        unsafe { convolve(pair, sequence, at, stride, out) };
-                    }
+            for half in [0, 2] {
+                let (channel, base) = (channel + half, buffer.as_mut_ptr().wrapping_add(half));
+                // SAFETY: two channels that the caller says are there.
+                let mut pair = unsafe { pair(params, inner, channel) };
+                if even > 0 {
+                    pair.end = base.wrapping_add(even * QUAD);
+                    // SAFETY: pixels and channels that the caller says are there; the buffer has
+                    // room for them.
+                    unsafe { convolve(&pair, sequence, (first, channel), stride, base) };
+                }
+                if even < n {
+                    // An odd pixel is made twice; the buffer has room for an even number.
+                    pair.end = base.wrapping_add((even + 2) * QUAD);
+                    let (at, out) = ((first + even, channel), base.wrapping_add(even * QUAD));
+                    // SAFETY: as before.
+                    unsafe { convolve(&pair, sequence, at, 0, out) };
                 }
             }
             let Some(x) = buffer.get(..n * QUAD) else {
@@ -307,7 +326,7 @@ unsafe fn quads<I: FixedInput>(
             };
             let out = out.wrapping_add(first * inner + channel);
             // SAFETY: outputs that the caller says are there.
-            unsafe { activate(params, silu, x, inner, out) };
+            unsafe { activate(&mut job, x, out) };
         }
     }
     inner & !(QUAD - 1)
@@ -355,7 +374,14 @@ fn run<I: FixedInput>(
 ) {
     let inner = x.len();
     let pixels = out.len().checked_div(inner).unwrap_or(0);
-    if pixels == 0 || !x.holds(pixels) || history.len() < (CONV1D_TAPS - 1) * inner {
+    let channels = [
+        params.bias.len(),
+        params.multiplier.len(),
+        params.shift.len(),
+        params.taps.len() / CONV1D_TAPS,
+        history.len() / (CONV1D_TAPS - 1),
+    ];
+    if pixels == 0 || !x.holds(pixels) || channels.iter().any(|&len| len < inner) {
         return;
     }
     let sequence = Sequence {
@@ -363,7 +389,7 @@ fn run<I: FixedInput>(
         x,
     };
     let out = out.as_mut_ptr();
-    // SAFETY: the pixels are there, as just checked.
+    // SAFETY: pixels and parameters are there, as just checked.
     let done = unsafe { quads(params, &sequence, pixels, out) };
     for channel in done..inner {
         // SAFETY: as before.

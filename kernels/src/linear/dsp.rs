@@ -36,7 +36,7 @@ fn kernel<I: Input + FixedInput>() -> Kernel<Fixed<I>> {
 /// Outputs of two pixels still to be made, as [`pairs`] reads and updates them.
 #[repr(C)]
 struct Job {
-    /// Inputs of the two pixels, in the order of [`place`].
+    /// Inputs of the two pixels, in the order of [`places`].
     x: *const i16,
     /// Inputs by 16.
     blocks: usize,
@@ -233,7 +233,7 @@ trait Input: Copy + Default + 'static {
     /// Returns the integer.
     fn widen(self) -> i16;
 
-    /// Puts inputs of two pixels where [`place`] says, four of each at a time.
+    /// Puts inputs of two pixels where [`places`] says, four of each at a time.
     ///
     /// # Safety
     /// `x` points to `4 * groups` inputs each, `out` to `8 * groups` aligned numbers.
@@ -330,13 +330,16 @@ impl Output for i32 {
     }
 }
 
-/// Returns the place of input `k` of pixel `pixel` (0 or 1) among both pixels' `inputs` inputs:
-/// SXTB16 widens every other byte of a word of weights, and LDM loads two words of each pixel.
-/// Inputs beyond the last four stand in pairs, both pixels' together.
-fn place(k: usize, inputs: usize, pixel: usize) -> usize {
+/// Returns the places of input `k` of both pixels among their `inputs` inputs: SXTB16 widens every
+/// other byte of a word of weights, and LDM loads two words of each pixel. Inputs beyond the last
+/// four stand in pairs, both pixels' together.
+fn places(k: usize, inputs: usize) -> [usize; 2] {
     match k < (inputs & !3) {
-        true => 2 * (k & !3) + 4 * pixel + 2 * (k & 1) + (k & 2) / 2,
-        false => 2 * k + pixel,
+        true => {
+            let first = 2 * (k & !3) + 2 * (k & 1) + (k & 2) / 2;
+            [first, first + 4]
+        }
+        false => [2 * k, 2 * k + 1],
     }
 }
 
@@ -366,9 +369,12 @@ fn gather<X: Input>(taps: &Taps<'_, X>, pixels: [usize; 2], inputs: usize, x: &m
             // that is a multiple of 16 bytes after an aligned one.
             unsafe { X::gather(rows.map(<[X]>::as_ptr), x.as_mut_ptr(), fast) };
         }
-        for (pixel, row) in rows.iter().enumerate() {
-            for (i, value) in row.iter().enumerate().skip(4 * fast) {
-                if let Some(x) = x.get_mut(place(piece.k + i, inputs, pixel)) {
+        let [first, second] = rows;
+        let values = first.iter().zip(second).enumerate();
+        for (i, values) in values.skip(4 * fast) {
+            let places = places(piece.k + i, inputs);
+            for (at, value) in places.into_iter().zip([values.0, values.1]) {
+                if let Some(x) = x.get_mut(at) {
                     *x = value.widen();
                 }
             }
@@ -476,7 +482,8 @@ fn single<I: FixedInput, X: Input, O: Output>(
         let weights = matrix.weights.iter().take(matrix.inputs).enumerate();
         let sum: i32 = weights
             .map(|(k, &weight)| {
-                let x = x.get(place(k, matrix.inputs, pixel));
+                let [first, second] = places(k, matrix.inputs);
+                let x = x.get(if pixel == 0 { first } else { second });
                 i32::from(weight) * x.map_or(0, |&x| i32::from(x))
             })
             .sum();

@@ -299,10 +299,28 @@ fn drive<I: FixedInput>(dt: i32, u: I) -> i32 {
 }
 
 /// Advances one state of any drive and shift and returns it.
+#[inline(always)]
 fn advance(h: i32, decay: u32, drive: i32, b: i16, state_shift: u8) -> i32 {
-    let kept = round_shift(i64::from(h) * i64::from(decay), 31);
-    let driven = i64::from(drive) * i64::from(b);
-    saturate_i32(kept + round_shift(driven, u32::from(state_shift)))
+    let factor = (decay << 1) as i32;
+    let kept: i32;
+    // SAFETY: reads and writes registers only.
+    unsafe {
+        asm!(
+            "smmlar {kept}, {h}, {factor}, {once}",
+            kept = lateout(reg) kept, h = in(reg) h, factor = in(reg) factor,
+            once = in(reg) h & (factor >> 31),
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    let product = i64::from(drive) * i64::from(b);
+    match state_shift {
+        // The bits below the half are lost before the half is added: the same.
+        17..=40 => {
+            let shift = u32::from(state_shift) - 16;
+            kept.saturating_add(((product >> 16) as i32 + (1 << (shift - 1))) >> shift)
+        }
+        _ => saturate_i32(i64::from(kept) + round_shift(product, u32::from(state_shift))),
+    }
 }
 
 /// Returns the output of a channel from its sum over the states.
@@ -404,15 +422,18 @@ fn full<I: FixedInput>(
             pixel.u.get(channels.clone())?,
         );
         let state_shift = params.state_shift.get(channels.clone())?;
-        let (mut decay, mut sum) = ([0; CHUNK], [0; CHUNK]);
+        let (mut decay, mut sum, mut drives) = ([0; CHUNK], [0; CHUNK], [0; CHUNK]);
+        for (out, (&dt, &u)) in drives.iter_mut().zip(dt.iter().zip(u)) {
+            *out = drive(dt, u);
+        }
         let weights = pixel.b.iter().zip(pixel.c);
         for (n, (&b, &c)) in weights.enumerate() {
             let at = n * inner + channels.start..n * inner + channels.end;
             decays(dt, params.rate.get(at.clone())?, &mut decay);
-            let channels = dt.iter().zip(u).zip(state_shift).zip(&decay);
+            let channels = drives.iter().zip(state_shift).zip(&decay);
             let states = state.get_mut(at)?.iter_mut().zip(&mut sum);
-            for ((h, sum), (((&dt, &u), &state_shift), &decay)) in states.zip(channels) {
-                *h = advance(*h, decay, drive(dt, u), b, state_shift);
+            for ((h, sum), ((&drive, &state_shift), &decay)) in states.zip(channels) {
+                *h = advance(*h, decay, drive, b, state_shift);
                 *sum += i64::from(*h) * i64::from(c);
             }
         }
