@@ -1,6 +1,7 @@
 //! Numbers and parameters of each precision in their allowed ranges.
 
 use mambalite_kernels::arith::{Arithmetic, Fixed, FixedInput, FixedScale, Float};
+use mambalite_kernels::num::fixed::saturate_i16;
 use mambalite_kernels::{Decay, conv1d, gate, norm, scan, sum};
 
 use crate::memory::Memory;
@@ -10,6 +11,10 @@ use crate::sequence::Sequence;
 pub(crate) trait Inputs: Arithmetic {
     fn act(s: &mut Sequence) -> Self::Act;
     fn input(s: &mut Sequence) -> Self::In;
+    /// Another activation, as near as can be.
+    fn neighbour(x: Self::Act) -> Self::Act;
+    /// Activation `i` of 65536 in ascending order, across all that there are.
+    fn sweep(i: u16) -> Self::Act;
     /// A step size.
     fn step(s: &mut Sequence) -> Self::Wide;
     /// A result of the step-size projection.
@@ -27,6 +32,8 @@ pub(crate) trait Inputs: Arithmetic {
         decay: Decay,
     ) -> Option<Self::Scan<'m>>;
     fn gate(s: &mut Sequence) -> Self::Gate;
+    /// A gate whose outputs show one unit of SiLU, for inputs of so many fraction bits.
+    fn fine_gate(fraction: u8) -> Self::Gate;
     fn sum(s: &mut Sequence) -> Self::Sum;
 }
 
@@ -37,6 +44,15 @@ impl Inputs for Float<f32> {
 
     fn input(s: &mut Sequence) -> f32 {
         s.float(2.0)
+    }
+
+    fn neighbour(x: f32) -> f32 {
+        f32::from_bits(x.to_bits() ^ 1)
+    }
+
+    /// -128 to 128: beyond where the exponential ends.
+    fn sweep(i: u16) -> f32 {
+        f32::from(i) / 256.0 - 128.0
     }
 
     fn step(s: &mut Sequence) -> f32 {
@@ -94,6 +110,8 @@ impl Inputs for Float<f32> {
 
     fn gate(_: &mut Sequence) {}
 
+    fn fine_gate(_: u8) {}
+
     fn sum(_: &mut Sequence) {}
 }
 
@@ -115,6 +133,14 @@ impl<I: FixedInput> Inputs for Fixed<I> {
         s.integer(-32767, 32767) as i16
     }
 
+    fn neighbour(x: i16) -> i16 {
+        x - x.signum()
+    }
+
+    fn sweep(i: u16) -> i16 {
+        saturate_i16(i32::from(i) - 32768)
+    }
+
     fn input(s: &mut Sequence) -> I {
         I::saturate(s.integer(-32767, 32767) >> (16 - I::BITS))
     }
@@ -127,8 +153,10 @@ impl<I: FixedInput> Inputs for Fixed<I> {
         s.integer(-80_000, 270_000)
     }
 
+    /// A model file may have -128, which no quantiser of ours writes.
     fn weight(s: &mut Sequence) -> i8 {
-        s.integer(-127, 127) as i8
+        let min = if s.has_edges() { -128 } else { -127 };
+        s.integer(min, 127) as i8
     }
 
     fn offset(s: &mut Sequence) -> i32 {
@@ -144,11 +172,19 @@ impl<I: FixedInput> Inputs for Fixed<I> {
         m: &mut Memory<'m>,
         width: usize,
     ) -> Option<norm::FixedParams<'m>> {
+        let edges = s.has_edges();
         Some(norm::FixedParams {
-            gain: m.array(width, || term(s))?,
+            gain: m.array(width, || match edges {
+                true => s.integer(i32::MIN, i32::MAX),
+                false => term(s),
+            })?,
             offset: m.array(width, || term(s))?,
             shift: s.integer(10, 30) as u8,
-            epsilon: u64::from(s.bits()).max(1) << s.integer(0, 30),
+            epsilon: match edges && s.bits().is_multiple_of(4) {
+                // The mantissa of its reciprocal square root is 2^31, which no other has.
+                true => 1 << 60,
+                false => u64::from(s.bits()).max(1) << s.integer(0, 30),
+            },
         })
     }
 
@@ -189,6 +225,14 @@ impl<I: FixedInput> Inputs for Fixed<I> {
             multiplier: multiplier(s),
             shift: shift(s),
             fraction: s.integer(0, 15) as u8,
+        }
+    }
+
+    fn fine_gate(fraction: u8) -> gate::FixedParams {
+        gate::FixedParams {
+            multiplier: i32::MAX,
+            shift: 5,
+            fraction,
         }
     }
 

@@ -17,7 +17,7 @@ const EDGES: [f32; 8] = [
 /// A sequence of numbers that a seed fixes (xorshift64*).
 pub(crate) struct Sequence {
     state: u64,
-    /// Whether every 16th float is one of [`EDGES`].
+    /// Whether every 16th float is one of [`EDGES`], and rare integers come up.
     edges: bool,
 }
 
@@ -35,6 +35,12 @@ impl Sequence {
             edges: true,
             ..Self::new(seed)
         }
+    }
+
+    /// Tells whether the values are to reach the edges of what kernels may meet; the golden
+    /// digests are of values that do not.
+    pub(crate) fn has_edges(&self) -> bool {
+        self.edges
     }
 
     /// Returns the next 32 bits.

@@ -13,8 +13,8 @@ use mambalite_kernels::{Kernels, Variant};
 use crate::inputs::Inputs;
 use crate::memory::Memory;
 use crate::operators::{
-    self, Fault, MatrixDims, SequenceDims, SequenceRun, Shape, conv1d, gate, norm, scan_full,
-    scan_tied, step, sum,
+    self, Fault, MatrixDims, SequenceDims, SequenceRun, Shape, conv1d, gate, gate_sweep, norm,
+    scan_full, scan_tied, step, sum,
 };
 use crate::sequence::{Sequence, Sink};
 
@@ -206,6 +206,55 @@ fn sequence_test<A: Inputs>(
     Ok(())
 }
 
+/// Channels of operators that cost little; a norm has at most 256.
+const CHANNELS_MAX: usize = 257;
+const NORM_CHANNELS_MAX: usize = 256;
+
+/// As [`sequence_test`], then one pixel of every width up to `max`.
+fn widths_test<A: Inputs>(
+    kernels: &Kernels<A>,
+    run: SequenceRun<A>,
+    max: usize,
+    seed: u64,
+    memory: &mut [u64],
+) -> Result<(), Mismatch> {
+    sequence_test(kernels, run, seed, memory)?;
+    for inner in SMALL_CHANNELS + 1..=max {
+        let dims = SequenceDims {
+            inner,
+            states: 1,
+            pixels: 1,
+            rounds: 1,
+        };
+        compare(kernels, (inner, seed), memory, &|kernels, s, m, sink| {
+            run(kernels, &dims, s, m, sink)
+        })?;
+    }
+    Ok(())
+}
+
+/// As [`widths_test`], then every eighth activation of each number of fraction bits.
+fn gate_test<A: Inputs>(
+    kernels: &Kernels<A>,
+    seed: u64,
+    memory: &mut [u64],
+) -> Result<(), Mismatch> {
+    widths_test(kernels, gate, CHANNELS_MAX, seed, memory)?;
+    for fraction in 0..16 {
+        let dims = SequenceDims {
+            inner: fraction,
+            states: 1,
+            pixels: 1,
+            rounds: 1,
+        };
+        let case = (CHANNELS_MAX + 1 + fraction, seed);
+        compare(kernels, case, memory, &|kernels, s, m, sink| {
+            gate_sweep(kernels, &dims, s, m, sink)
+        })?;
+    }
+    Ok(())
+}
+
 /// `(outputs, inputs, rank, pixels)`: tails of every kind, then the shipped sizes.
 const MATRICES: [(usize, usize, usize, usize); 26] = [
     (1, 1, 1, 1),
@@ -330,13 +379,13 @@ macro_rules! entries {
         &[$(
             entry!("linear", $format, $arith, linear, |k: &_, seed, m: &mut _| matrix_test(k, false, seed, m)),
             entry!("conv3x3", $format, $arith, linear, |k: &_, seed, m: &mut _| matrix_test(k, true, seed, m)),
-            entry!("norm", $format, $arith, norm, |k: &_, seed, m: &mut _| sequence_test(k, norm, seed, m)),
-            entry!("conv1d", $format, $arith, conv1d, |k: &_, seed, m: &mut _| sequence_test(k, conv1d, seed, m)),
-            entry!("step", $format, $arith, step, |k: &_, seed, m: &mut _| sequence_test(k, step, seed, m)),
+            entry!("norm", $format, $arith, norm, |k: &_, seed, m: &mut _| widths_test(k, norm, NORM_CHANNELS_MAX, seed, m)),
+            entry!("conv1d", $format, $arith, conv1d, |k: &_, seed, m: &mut _| widths_test(k, conv1d, CHANNELS_MAX, seed, m)),
+            entry!("step", $format, $arith, step, |k: &_, seed, m: &mut _| widths_test(k, step, CHANNELS_MAX, seed, m)),
             entry!("scan_full", $format, $arith, scan, |k: &_, seed, m: &mut _| sequence_test(k, scan_full, seed, m)),
             entry!("scan_tied", $format, $arith, scan, |k: &_, seed, m: &mut _| sequence_test(k, scan_tied, seed, m)),
-            entry!("gate", $format, $arith, gate, |k: &_, seed, m: &mut _| sequence_test(k, gate, seed, m)),
-            entry!("sum", $format, $arith, sum, |k: &_, seed, m: &mut _| sequence_test(k, sum, seed, m)),
+            entry!("gate", $format, $arith, gate, |k: &_, seed, m: &mut _| gate_test(k, seed, m)),
+            entry!("sum", $format, $arith, sum, |k: &_, seed, m: &mut _| widths_test(k, sum, CHANNELS_MAX, seed, m)),
         )*]
     };
 }

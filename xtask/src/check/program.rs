@@ -72,9 +72,9 @@ pub(crate) fn run(target: &Target, program: &Path, seed: u64, words: &[&str]) ->
         .collect();
     let mut command = match (&target.machine, target.bare()?) {
         (_, Some(bare)) => emulator(target, &bare, program, &words),
-        (Machine::User { emulator }, None) => {
+        (Machine::User { emulator, cpu }, None) => {
             let mut command = Command::new(emulator);
-            command.arg(program).args(&words);
+            command.args(["-cpu", cpu]).arg(program).args(&words);
             command
         }
         (_, None) => {

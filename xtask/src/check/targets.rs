@@ -28,6 +28,8 @@ pub(crate) enum Machine {
     User {
         /// The program.
         emulator: &'static str,
+        /// QEMU's name of the processor.
+        cpu: &'static str,
     },
     /// A virtual board; its facts are in firmware/boards.
     Board(&'static str),
@@ -76,8 +78,19 @@ pub(crate) const ALL: &[Target] = &[
         triple: "aarch64-unknown-linux-gnu",
         machine: Machine::User {
             emulator: "qemu-aarch64-static",
+            cpu: "max",
         },
         // A static program needs no libraries of that processor to run.
+        rustflags: &["-Ctarget-feature=+crt-static"],
+    },
+    // The first cores, which have no dot product.
+    Target {
+        name: "aarch64-a57",
+        triple: "aarch64-unknown-linux-gnu",
+        machine: Machine::User {
+            emulator: "qemu-aarch64-static",
+            cpu: "cortex-a57",
+        },
         rustflags: &["-Ctarget-feature=+crt-static"],
     },
     Target {

@@ -5,7 +5,9 @@ mod matrix;
 mod sequence;
 
 pub(crate) use matrix::{Arrays, MatrixDims, ScratchBuffers, Shape, conv3x3, linear};
-pub(crate) use sequence::{SequenceDims, conv1d, gate, norm, scan_full, scan_tied, step, sum};
+pub(crate) use sequence::{
+    SequenceDims, conv1d, gate, gate_sweep, norm, scan_full, scan_tied, step, sum,
+};
 
 use mambalite_kernels::Kernels;
 use mambalite_kernels::arith::{Fixed, Float};
