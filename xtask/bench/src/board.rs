@@ -1,5 +1,7 @@
 //! The virtual boards that instructions are counted on.
 
+use crate::ram;
+
 /// One of QEMU's machines, and how to compile for its core.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Board {
@@ -47,5 +49,5 @@ pub(crate) const BOARDS: [Board; 4] = [
 /// Returns the names that `--target` takes.
 pub(crate) fn target_names() -> Vec<&'static str> {
     let boards = BOARDS.iter().map(|board| board.name);
-    boards.chain([HOST]).collect()
+    boards.chain([ram::BOARD.name, HOST]).collect()
 }

@@ -20,11 +20,19 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Runs the firmware of a board to its end and returns what was counted.
 pub(crate) fn measure(board: &Board, elf: &Path, plugin: &Path) -> Result<Vec<Measurement>> {
-    let said = elf.with_extension("out");
     let counted = elf.with_extension("counts");
-    let file = File::create(&said).with_context(|| format!("create {}", said.display()))?;
     // A comma would end the option.
     let plugin = format!("{},hist=on,out={}", plugin.display(), counted.display());
+    let said = run(board, elf, &["-plugin", &plugin])?;
+    let counted =
+        fs::read_to_string(&counted).with_context(|| format!("read {}", counted.display()))?;
+    measurement::pair(&said, &counted).with_context(|| format!("on {}", board.name))
+}
+
+/// Runs a program of a board to its end, with more options of QEMU, and returns what it printed.
+pub(crate) fn run(board: &Board, elf: &Path, options: &[&str]) -> Result<String> {
+    let said = elf.with_extension("out");
+    let file = File::create(&said).with_context(|| format!("create {}", said.display()))?;
     let mut command = Command::new(PROGRAM);
     command
         .args(["-M", board.name, "-nographic"])
@@ -32,22 +40,20 @@ pub(crate) fn measure(board: &Board, elf: &Path, plugin: &Path) -> Result<Vec<Me
         .args(["-semihosting-config", "enable=on,target=native"])
         .arg("-kernel")
         .arg(elf)
-        .args(["-plugin", &plugin])
+        .args(options)
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
         // What the firmware prints comes here.
         .stderr(file);
     let status = wait(&mut command, board)?;
-    let read =
-        |path: &Path| fs::read_to_string(path).with_context(|| format!("read {}", path.display()));
-    let said = read(&said)?;
+    let said = fs::read_to_string(&said).with_context(|| format!("read {}", said.display()))?;
     ensure!(
         status.success(),
         "{}: QEMU ended with {status}; last it said: {}",
         board.name,
         said.lines().last().unwrap_or("nothing")
     );
-    measurement::pair(&said, &read(&counted)?).with_context(|| format!("on {}", board.name))
+    Ok(said)
 }
 
 /// Waits for a program, and ends it if that takes too long.

@@ -11,6 +11,11 @@ use crate::{Ended, repository};
 
 const PACKAGE: &str = "mambalite-firmware-bench";
 
+/// The program of the cases that are counted.
+pub(crate) const CASES: &str = "mambalite-firmware-bench";
+/// The program that magnifies a strip.
+pub(crate) const STRIP: &str = "mambalite-firmware-strip";
+
 /// Builds the plugin and returns its path.
 pub(crate) fn plugin() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -27,21 +32,22 @@ pub(crate) fn plugin() -> Result<PathBuf> {
     Ok(plugin)
 }
 
-/// Builds the firmware of a board and returns the path of its ELF file.
+/// Builds a program for a board and returns the path of its ELF file.
 ///
 /// `RUSTFLAGS` reach the core library too. Its code for the Cortex-M55 would crash LLVM, but with
 /// the firmware's `lto = "fat"` the core library is compiled with the program, and the parts that
 /// crash are gone by then.
-pub(crate) fn build(board: &Board) -> Result<PathBuf> {
+pub(crate) fn build(board: &Board, program: &str) -> Result<PathBuf> {
     let target = target_folder().join("bench");
     let mut command = toolchain()?.cargo_build(board.target);
     command
-        .args(["--locked", "--quiet", "--package", PACKAGE, "--target-dir"])
+        .args(["--locked", "--quiet", "--package", PACKAGE])
+        .args(["--bin", program, "--target-dir"])
         .arg(&target)
         .env("BENCH_MACHINE", board.name)
         .env("RUSTFLAGS", format!("-Ctarget-cpu={}", board.cpu));
     run(&mut command, &repository().join("firmware"))?;
-    let built = target.join(board.target).join("release").join(PACKAGE);
+    let built = target.join(board.target).join("release").join(program);
     // The next board's build puts its file in the same place.
     let elf = target.join(format!("{}.elf", board.name));
     std::fs::copy(&built, &elf).with_context(|| format!("copy {}", built.display()))?;

@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: what the kernels cost, operator by variant by target.
 //!
 //! On the virtual boards instructions are counted, which is exact and repeatable; on the host
-//! times are taken, of which only ratios of one run are shown.
+//! times are taken, of which only ratios of one run are shown. One more board shows what memory the
+//! default model takes.
 
 mod anchors;
 mod baseline;
@@ -11,7 +12,9 @@ mod firmware;
 mod host;
 mod measurement;
 mod page;
+mod ram;
 mod table;
+mod whole_tensors;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,6 +25,7 @@ use clap::Parser;
 use crate::anchors::Anchors;
 use crate::baseline::{Baseline, Report};
 use crate::board::{BOARDS, Board};
+use crate::ram::Ram;
 use crate::table::Table;
 
 /// Measures the kernels.
@@ -100,6 +104,12 @@ fn run(arguments: &Arguments) -> Result<()> {
     if !boards.is_empty() {
         run_boards(arguments, &boards)?;
     }
+    // A filter chooses among the cases, of which memory is none.
+    if wanted(ram::BOARD.name) && arguments.filter.is_none() {
+        run_ram(arguments)?;
+    } else if arguments.target == [ram::BOARD.name] {
+        return Err(Ended::nothing("memory has no cases to filter"));
+    }
     // Times have no baseline: on a shared machine they are for reading only.
     if wanted(board::HOST) && !arguments.update && !arguments.check {
         host::run(arguments.filter.as_deref(), arguments.json)?;
@@ -114,7 +124,7 @@ fn run_boards(arguments: &Arguments, boards: &[&Board]) -> Result<()> {
     let digests = host::digests();
     let plugin = firmware::plugin()?;
     for board in boards {
-        let elf = firmware::build(board)?;
+        let elf = firmware::build(board, firmware::CASES)?;
         let mut measurements = emulator::measure(board, &elf, &plugin)?;
         for measurement in &measurements {
             measurement::check_digest(measurement, &digests)
@@ -134,13 +144,14 @@ fn run_boards(arguments: &Arguments, boards: &[&Board]) -> Result<()> {
         tables.push(Table::new(board, measurements, &anchors));
     }
     // The page shows all boards.
-    let page = repository().join("docs/performance.md");
+    let page = page();
+    let text = page::markdown(&tables);
     let whole = boards.len() == BOARDS.len() && filter.is_none();
     if arguments.update && whole {
-        page::update(&page, &tables)?;
+        page::update(&page, "mcu", &text)?;
     }
     if arguments.check {
-        if whole && report.notes.is_empty() && !page::is_current(&page, &tables)? {
+        if whole && report.notes.is_empty() && !page::is_current(&page, "mcu", &text)? {
             report
                 .complaints
                 .push("docs/performance.md shows other counts".to_owned());
@@ -157,6 +168,41 @@ fn run_boards(arguments: &Arguments, boards: &[&Board]) -> Result<()> {
             }
         );
     }
+    Ok(())
+}
+
+/// Shows, writes or checks what memory the default model takes.
+fn run_ram(arguments: &Arguments) -> Result<()> {
+    let (ram, page) = (Ram::measure()?, page());
+    let text = ram.markdown();
+    if arguments.update {
+        return page::update(&page, "ram", &text);
+    }
+    if !arguments.check {
+        print!(
+            "{}",
+            if arguments.json {
+                ram.json()?
+            } else {
+                ram.text()
+            }
+        );
+        return Ok(());
+    }
+    if let Some(complaint) = ram.complaint() {
+        return Err(Ended::regression(complaint));
+    }
+    let shown = std::fs::read_to_string(&page)?;
+    if !shown.contains(ram.rustc()) {
+        eprintln!(
+            "ram: docs/performance.md was measured with another compiler than {}",
+            ram.rustc()
+        );
+    } else if !page::is_current(&page, "ram", &text)? {
+        let message = "docs/performance.md shows other memory; cargo xtask bench --update";
+        return Err(Ended::regression(message.to_owned()));
+    }
+    println!("bench: memory is as it was");
     Ok(())
 }
 
@@ -182,6 +228,10 @@ fn conclude(report: &Report, tables: &[Table]) -> Result<()> {
 fn baseline_path(board: &Board) -> PathBuf {
     let folder = repository().join("kernels/check/baselines");
     folder.join(format!("{}.toml", board.name))
+}
+
+fn page() -> PathBuf {
+    repository().join("docs/performance.md")
 }
 
 /// Returns the root of the repository.

@@ -1,44 +1,42 @@
-//! The tables of docs/performance.md, written between two markers.
+//! The tables of docs/performance.md, each part between two markers.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::table::{Table, cells, figure};
+use crate::table::{Table, cells, figure, markdown as lines};
 
-const BEGIN: &str = "<!-- bench:mcu begin -->";
-const END: &str = "<!-- bench:mcu end -->";
-
-/// Replaces the tables of the page.
-pub(crate) fn update(path: &Path, tables: &[Table]) -> Result<()> {
-    let (_, new) = pages(path, tables)?;
+/// Replaces a part of the page.
+pub(crate) fn update(path: &Path, part: &str, text: &str) -> Result<()> {
+    let (_, new) = pages(path, part, text)?;
     fs::write(path, new).with_context(|| format!("write {}", path.display()))
 }
 
-/// Tells whether the page shows these tables.
-pub(crate) fn is_current(path: &Path, tables: &[Table]) -> Result<bool> {
-    let (old, new) = pages(path, tables)?;
+/// Tells whether a part of the page is this text.
+pub(crate) fn is_current(path: &Path, part: &str, text: &str) -> Result<bool> {
+    let (old, new) = pages(path, part, text)?;
     Ok(old == new)
 }
 
 /// Returns the page as it is and as it should be.
-fn pages(path: &Path, tables: &[Table]) -> Result<(String, String)> {
+fn pages(path: &Path, part: &str, text: &str) -> Result<(String, String)> {
     let old = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-    let new = replace(&old, &markdown(tables))
-        .with_context(|| format!("{} lacks {BEGIN} and {END}", path.display()))?;
+    let new = replace(&old, part, text)
+        .with_context(|| format!("{} lacks the markers of bench:{part}", path.display()))?;
     Ok((old, new))
 }
 
 /// Puts text between the markers, if both are there.
-fn replace(page: &str, text: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{text}\n{END}{after}"))
+fn replace(page: &str, part: &str, text: &str) -> Option<String> {
+    let [begin, end] = ["begin", "end"].map(|which| format!("<!-- bench:{part} {which} -->"));
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n\n{text}\n{end}{after}"))
 }
 
 /// Returns the goals, then everything, board by board.
-fn markdown(tables: &[Table]) -> String {
+pub(crate) fn markdown(tables: &[Table]) -> String {
     let mut text = goals(tables);
     for table in tables {
         text.push_str(&format!(
@@ -103,14 +101,6 @@ fn goals(tables: &[Table]) -> String {
     lines(&head, rows.into_iter())
 }
 
-fn lines<const N: usize>(head: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
-    let mut text = format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(N));
-    for row in rows {
-        text.push_str(&format!("| {} |\n", row.join(" | ")));
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,16 +108,18 @@ mod tests {
 
     #[test]
     fn text_between_the_markers_is_replaced() {
-        let page = format!("a\n{BEGIN}\nold\n{END}\nb\n");
-        let wanted = format!("a\n{BEGIN}\n\nnew\n\n{END}\nb\n");
-        assert_eq!(replace(&page, "new\n"), Some(wanted.clone()));
-        assert_eq!(replace(&wanted, "new\n"), Some(wanted));
+        let page = "a\n<!-- bench:c begin -->\nold\n<!-- bench:c end -->\nb\n";
+        let wanted = "a\n<!-- bench:c begin -->\n\nnew\n\n<!-- bench:c end -->\nb\n";
+        assert_eq!(replace(page, "c", "new\n").as_deref(), Some(wanted));
+        assert_eq!(replace(wanted, "c", "new\n").as_deref(), Some(wanted));
+        assert_eq!(replace(page, "d", "new\n"), None);
     }
 
     #[test]
     fn a_page_without_markers_stays() {
-        assert_eq!(replace("a\n", "new\n"), None);
-        assert_eq!(replace(&format!("{END}\n{BEGIN}\n"), "new\n"), None);
+        assert_eq!(replace("a\n", "c", "new\n"), None);
+        let page = "<!-- bench:c end -->\n<!-- bench:c begin -->\n";
+        assert_eq!(replace(page, "c", "new\n"), None);
     }
 
     #[test]

@@ -169,6 +169,18 @@ pub(crate) fn align<const N: usize>(head: &[&str; N], rows: &[[String; N]]) -> S
     text
 }
 
+/// Sets rows as a table of a page.
+pub(crate) fn markdown<const N: usize>(
+    head: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
+    let mut text = format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(N));
+    for row in rows {
+        text.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    text
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

@@ -7,6 +7,7 @@ mod matrix;
 mod network;
 mod numbers;
 mod sequence;
+pub mod strip;
 
 use mambalite_kernels::Value;
 

@@ -13,7 +13,7 @@ const HEIGHT: usize = 16;
 
 /// A model file where the kernels can read it in place.
 #[repr(align(16))]
-struct File<T: ?Sized>(T);
+pub(super) struct File<T: ?Sized>(pub(super) T);
 
 macro_rules! file {
     ($name:literal) => {
@@ -26,7 +26,7 @@ macro_rules! file {
 
 static F32: &File<[u8]> = file!("f32.mls");
 static W8A16: &File<[u8]> = file!("w8a16.mls");
-static W8A8: &File<[u8]> = file!("w8a8.mls");
+pub(super) static W8A8: &File<[u8]> = file!("w8a8.mls");
 
 macro_rules! bench {
     ($format:literal, $arith:ty, $file:ident) => {
