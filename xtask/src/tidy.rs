@@ -17,6 +17,11 @@ const BLOB_BYTES_MAX: u64 = 64 << 10;
 /// Largest file of a model, bytes.
 const MODEL_BYTES_MAX: u64 = 2 << 20;
 
+/// Words of file names that say that the file is of variants.
+const VARIANT_WORDS: [&str; 6] = ["avx2", "avx512", "dsp", "mve", "neon", "x86"];
+/// Files that variants of several instruction sets share: vectors of floats and of integers.
+const VARIANT_FILES: [&str; 2] = ["kernels/src/num/simd.rs", "kernels/src/num/lanes.rs"];
+
 /// Words for work left undone, in two parts so that this file does not have them.
 const UNDONE: [&str; 2] = [concat!("TO", "DO"), concat!("XX", "X")];
 
@@ -99,6 +104,7 @@ fn check_text(file: &str, text: &str) -> Vec<String> {
     }
     if file.ends_with(".rs") {
         complaints.extend(check_lengths(file, text));
+        complaints.extend(check_unsafe(file, text));
     }
     if file.ends_with(".md") {
         let headings = top_headings(text);
@@ -115,6 +121,25 @@ fn check_text(file: &str, text: &str) -> Vec<String> {
 fn has_word(line: &str, word: &str) -> bool {
     line.split(|letter: char| !letter.is_alphanumeric())
         .any(|part| part == word)
+}
+
+/// In the kernels only variants may have unsafe code; clippy sees to its proofs.
+fn check_unsafe(file: &str, text: &str) -> Option<String> {
+    let of_variants = file
+        .split(|letter: char| !letter.is_alphanumeric())
+        .any(|word| VARIANT_WORDS.contains(&word));
+    if !file.starts_with("kernels/") || of_variants || VARIANT_FILES.contains(&file) {
+        return None;
+    }
+    let is_unsafe = |line: &str| {
+        let code = line.split("//").next().unwrap_or_default();
+        code.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .any(|word| word == "unsafe")
+    };
+    let number = 1 + text.lines().position(is_unsafe)?;
+    Some(format!(
+        "{file}:{number}: unsafe code outside the files of variants"
+    ))
 }
 
 fn check_lengths(file: &str, text: &str) -> Vec<String> {
@@ -245,6 +270,26 @@ mod tests {
         assert_eq!(top_headings("# A\n```\n# a comment\n```\n## B\n"), 1);
         assert_eq!(check_text("a.md", "# A\n# B\n").len(), 1);
         assert_eq!(check_text("a.md", "no heading\n").len(), 1);
+    }
+
+    #[test]
+    fn unsafe_code_is_for_variants() {
+        let code = "#![expect(unsafe_code)]\nunsafe { x() }\n";
+        assert_eq!(
+            check_unsafe("kernels/src/scan/reference.rs", code).as_deref(),
+            Some("kernels/src/scan/reference.rs:2: unsafe code outside the files of variants")
+        );
+        for file in [
+            "kernels/src/scan/dsp.rs",
+            "kernels/src/linear/float_x86.rs",
+            "kernels/src/num/neon/mod.rs",
+            "kernels/src/num/simd.rs",
+            "hil/src/link/mod.rs",
+        ] {
+            assert_eq!(check_unsafe(file, code), None);
+        }
+        let prose = "// unsafe\n#![expect(unsafe_code)]\n";
+        assert_eq!(check_unsafe("kernels/src/scan/reference.rs", prose), None);
     }
 
     #[test]
