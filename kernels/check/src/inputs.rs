@@ -31,6 +31,16 @@ pub(crate) trait Inputs: Arithmetic {
         shape: (usize, usize),
         decay: Decay,
     ) -> Option<Self::Scan<'m>>;
+    /// As [`Inputs::scan`], [`Inputs::input`] and [`Inputs::step`], of the sizes that the shipped
+    /// model has on photographs: shifts 1 to 8, the median of steps and the ninth decile of inputs.
+    fn typical_scan<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        shape: (usize, usize),
+        decay: Decay,
+    ) -> Option<Self::Scan<'m>>;
+    fn typical_input(s: &mut Sequence) -> Self::In;
+    fn typical_step(s: &mut Sequence) -> Self::Wide;
     fn gate(s: &mut Sequence) -> Self::Gate;
     /// A gate whose outputs show one unit of SiLU, for inputs of so many fraction bits.
     fn fine_gate(fraction: u8) -> Self::Gate;
@@ -106,6 +116,23 @@ impl Inputs for Float<f32> {
             skip: m.array(inner, || s.float(1.0))?,
             decay,
         })
+    }
+
+    fn typical_scan<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        shape: (usize, usize),
+        decay: Decay,
+    ) -> Option<scan::FloatParams<'m>> {
+        Self::scan(s, m, shape, decay)
+    }
+
+    fn typical_input(s: &mut Sequence) -> f32 {
+        Self::input(s)
+    }
+
+    fn typical_step(s: &mut Sequence) -> f32 {
+        Self::step(s)
     }
 
     fn gate(_: &mut Sequence) {}
@@ -218,6 +245,27 @@ impl<I: FixedInput> Inputs for Fixed<I> {
             shift: m.array(inner, || s.integer(8, 30) as u8)?,
             decay,
         })
+    }
+
+    fn typical_scan<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        (inner, states): (usize, usize),
+        decay: Decay,
+    ) -> Option<scan::FixedParams<'m>> {
+        Some(scan::FixedParams {
+            rate: m.array(states * inner, || s.bits() >> s.integer(10, 15))?,
+            state_shift: m.array(inner, || s.integer(1, 8) as u8)?,
+            ..Self::scan(s, m, (inner, states), decay)?
+        })
+    }
+
+    fn typical_input(s: &mut Sequence) -> I {
+        I::saturate(s.integer(-9 << 8, 9 << 8) >> (16 - I::BITS))
+    }
+
+    fn typical_step(s: &mut Sequence) -> i32 {
+        s.integer(0, 1 << 18)
     }
 
     fn gate(s: &mut Sequence) -> gate::FixedParams {

@@ -202,23 +202,23 @@ impl Product<'_> {
         let mut pixel = 0;
         let tile = const { S::TILE[V - 1] };
         while self.pixels - pixel >= tile {
-            // SAFETY: `is_held`; so many pixels are left.
-            pixel += unsafe {
-                match tile {
-                    8 => self.tile::<S, 8, V>(s, pixel, out),
-                    6 => self.tile::<S, 6, V>(s, pixel, out),
-                    _ => self.tile::<S, 4, V>(s, pixel, out),
-                }
+            pixel += match tile {
+                // SAFETY: `is_held`; so many pixels are left.
+                8 => unsafe { self.tile::<S, 8, V>(s, pixel, out) },
+                // SAFETY: as above.
+                6 => unsafe { self.tile::<S, 6, V>(s, pixel, out) },
+                // SAFETY: as above.
+                _ => unsafe { self.tile::<S, 4, V>(s, pixel, out) },
             };
         }
         while pixel < self.pixels {
-            // SAFETY: `is_held`; so many pixels are left.
-            pixel += unsafe {
-                match self.pixels - pixel {
-                    4.. => self.tile::<S, 4, V>(s, pixel, out),
-                    2.. => self.tile::<S, 2, V>(s, pixel, out),
-                    _ => self.tile::<S, 1, V>(s, pixel, out),
-                }
+            pixel += match self.pixels - pixel {
+                // SAFETY: `is_held`; so many pixels are left.
+                4.. => unsafe { self.tile::<S, 4, V>(s, pixel, out) },
+                // SAFETY: as above.
+                2.. => unsafe { self.tile::<S, 2, V>(s, pixel, out) },
+                // SAFETY: as above.
+                _ => unsafe { self.tile::<S, 1, V>(s, pixel, out) },
             };
         }
     }
@@ -240,7 +240,7 @@ impl Product<'_> {
         let mut sums = [[s.splat(0.0); V]; P];
         for v in 0..V {
             // SAFETY: the row of biases has V vectors.
-            let bias = unsafe { s.read(self.panel.as_ptr().add(v * S::LANES)) };
+            let bias = unsafe { s.read(self.panel.as_ptr().wrapping_add(v * S::LANES)) };
             for sums in &mut sums {
                 sums[v] = bias;
             }
@@ -248,7 +248,7 @@ impl Product<'_> {
         if !self.begins {
             for (p, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: P pixels with V vectors of outputs, the last one of `lanes`.
-                unsafe { read_row(s, out.add(p * self.outputs), front, sums) };
+                unsafe { read_row(s, out.wrapping_add(p * self.outputs), front, sums) };
             }
         }
         // SAFETY: the panel has rows k + 1 to k + len.
@@ -259,11 +259,11 @@ impl Product<'_> {
             let mut weights = [s.splat(0.0); V];
             for (v, weights) in weights.iter_mut().enumerate() {
                 // SAFETY: a row has V vectors.
-                *weights = unsafe { s.read(w.add(v * S::LANES)) };
+                *weights = unsafe { s.read(w.wrapping_add(v * S::LANES)) };
             }
             for (p, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: as `x` above.
-                let x = s.splat(unsafe { *x.add(p * self.stride) });
+                let x = s.splat(unsafe { *x.wrapping_add(p * self.stride) });
                 for (sum, &w) in sums.iter_mut().zip(&weights) {
                     *sum = s.fma(w, x, *sum);
                 }
@@ -273,7 +273,7 @@ impl Product<'_> {
         }
         for (p, sums) in sums.iter().enumerate() {
             // SAFETY: as where they are read.
-            unsafe { write_row(s, out.add(p * self.outputs), front, sums) };
+            unsafe { write_row(s, out.wrapping_add(p * self.outputs), front, sums) };
         }
         P
     }

@@ -53,10 +53,10 @@ fn scan<A: Inputs>(
     meter: &mut dyn Meter,
 ) -> Option<u64> {
     let (mut s, shape) = (Sequence::new(1), (CHANNELS, STATES));
-    let params = A::scan(&mut s, m, shape, decay)?;
+    let params = A::typical_scan(&mut s, m, shape, decay)?;
     let state = m.array(STATES * CHANNELS, A::Wide::default)?;
-    let u = m.array(STEPS * CHANNELS, || A::input(&mut s))?;
-    let dt = m.array(STEPS * CHANNELS, || A::step(&mut s))?;
+    let u = m.array(STEPS * CHANNELS, || A::typical_input(&mut s))?;
+    let dt = m.array(STEPS * CHANNELS, || A::typical_step(&mut s))?;
     let projected = m.array(STEPS * 2 * STATES, || A::act(&mut s))?;
     let scratch = m.array((kernels.scan.scratch_words)(shape), || 0)?;
     let out = m.array(STEPS * CHANNELS, A::Act::default)?;
