@@ -14,7 +14,7 @@ pub(crate) fn w8a16() -> Option<Run<Fixed<i16>>> {
     Some(run)
 }
 
-/// What the loop reads and updates; it points to the third field.
+/// What the loop reads and updates; its pointer is to the fifth coefficient.
 #[repr(C)]
 struct Job {
     /// Coefficients of the exponential, from the highest power down.
@@ -64,6 +64,88 @@ macro_rules! ln_step {
     };
 }
 
+/// Clamps r0 to r3 to -16 and 64, puts them on the stack and leaves their magnitudes.
+macro_rules! clamped {
+    () => {
+        "ldrd r4, r5, [lr, #16]
+             qadd r0, r0, r4
+             qadd r1, r1, r4
+             qadd r2, r2, r4
+             qadd r3, r3, r4
+             sub r0, r4
+             sub r1, r4
+             sub r2, r4
+             sub r3, r4
+             qadd r0, r0, r5
+             qadd r1, r1, r5
+             qadd r2, r2, r5
+             qadd r3, r3, r5
+             sub r0, r5
+             sub r1, r5
+             sub r2, r5
+             sub r3, r5
+             push {{r0-r3}}
+             eor r4, r0, r0, asr #31
+             eor r5, r1, r1, asr #31
+             eor r6, r2, r2, asr #31
+             eor r7, r3, r3, asr #31
+             sub r0, r4, r0, asr #31
+             sub r1, r5, r1, asr #31
+             sub r2, r6, r2, asr #31
+             sub r3, r7, r3, asr #31"
+    };
+}
+
+/// The logarithm of 1 plus r0 to r3, in Q0.31 and below 1 (tested), to r4 to r7. In Q0.30 and
+/// back these lose a bit.
+macro_rules! logarithm {
+    () => {
+        concat!(
+            "bic r0, #1
+             bic r1, #1
+             bic r2, #1
+             bic r3, #1
+             add r12, lr, #36
+             ldm r12!, {{r8-r11}}
+             smmul r4, r0, r8
+             smmul r5, r1, r8
+             smmul r6, r2, r8
+             smmul r7, r3, r8
+             add r4, r9, r4, lsl #1
+             add r5, r9, r5, lsl #1
+             add r6, r9, r6, lsl #1
+             add r7, r9, r7, lsl #1
+             ",
+            ln_step!("r10"),
+            "
+             ",
+            ln_step!("r11"),
+            "
+             ldm r12!, {{r8-r11}}
+             ",
+            ln_step!("r8"),
+            "
+             ",
+            ln_step!("r9"),
+            "
+             ",
+            ln_step!("r10"),
+            "
+             ",
+            ln_step!("r11"),
+            "
+             ldr r8, [r12]
+             ",
+            ln_step!("r8"),
+            "
+             smmul r4, r4, r0
+             smmul r5, r5, r1
+             smmul r6, r6, r2
+             smmul r7, r7, r3"
+        )
+    };
+}
+
 /// Takes results of the projection to step sizes; arguments as [`super::Run`].
 fn run(x: &[i32], out: &mut [i32]) {
     let n = x.len().min(out.len()) & !3;
@@ -101,33 +183,7 @@ unsafe fn quads(job: &mut Job) {
             "ldr r4, [lr, #24]",
             "ldm r4!, {{r0-r3}}",
             "str r4, [lr, #24]",
-            // Clamp to -16 and 64.
-            "ldrd r4, r5, [lr, #16]",
-            "qadd r0, r0, r4",
-            "qadd r1, r1, r4",
-            "qadd r2, r2, r4",
-            "qadd r3, r3, r4",
-            "sub r0, r4",
-            "sub r1, r4",
-            "sub r2, r4",
-            "sub r3, r4",
-            "qadd r0, r0, r5",
-            "qadd r1, r1, r5",
-            "qadd r2, r2, r5",
-            "qadd r3, r3, r5",
-            "sub r0, r5",
-            "sub r1, r5",
-            "sub r2, r5",
-            "sub r3, r5",
-            "push {{r0-r3}}",
-            "eor r4, r0, r0, asr #31",
-            "eor r5, r1, r1, asr #31",
-            "eor r6, r2, r2, asr #31",
-            "eor r7, r3, r3, asr #31",
-            "sub r0, r4, r0, asr #31",
-            "sub r1, r5, r1, asr #31",
-            "sub r2, r6, r2, asr #31",
-            "sub r3, r7, r3, asr #31",
+            clamped!(),
             // The exponent to base 2: whole part to the stack, fraction less 1/2 to r4 to r7.
             "ldr r12, [lr, #12]",
             "umull r4, r0, r0, r12",
@@ -146,34 +202,7 @@ unsafe fn quads(job: &mut Job) {
             "lsr r1, r9",
             "lsr r2, r10",
             "lsr r3, r11",
-            // In Q0.30 and back: one bit is lost. Below 1 (tested), so that nothing saturates.
-            "bic r0, #1",
-            "bic r1, #1",
-            "bic r2, #1",
-            "bic r3, #1",
-            "add r12, lr, #36",
-            "ldm r12!, {{r8-r11}}",
-            "smmul r4, r0, r8",
-            "smmul r5, r1, r8",
-            "smmul r6, r2, r8",
-            "smmul r7, r3, r8",
-            "add r4, r9, r4, lsl #1",
-            "add r5, r9, r5, lsl #1",
-            "add r6, r9, r6, lsl #1",
-            "add r7, r9, r7, lsl #1",
-            ln_step!("r10"),
-            ln_step!("r11"),
-            "ldm r12!, {{r8-r11}}",
-            ln_step!("r8"),
-            ln_step!("r9"),
-            ln_step!("r10"),
-            ln_step!("r11"),
-            "ldr r8, [r12]",
-            ln_step!("r8"),
-            "smmul r4, r4, r0",
-            "smmul r5, r5, r1",
-            "smmul r6, r6, r2",
-            "smmul r7, r7, r3",
+            logarithm!(),
             "pop {{r8-r11}}",
             "bic r8, r8, r8, asr #31",
             "bic r9, r9, r9, asr #31",
