@@ -8,11 +8,11 @@ use crate::arith::{Fixed, FixedInput};
 use crate::config::Decay;
 use crate::num::neon::fixed::{Saturate, decay, load_i32};
 use crate::num::neon::intrinsics::{
-    int32x4_t, int64x2_t, uint32x4_t, vaddw_high_s32, vaddw_s32, vbslq_s32, vcltzq_s32,
-    vcombine_s32, vdupq_n_s32, vdupq_n_s64, vget_low_s32, vmlal_high_laneq_s32, vmlal_laneq_s32,
-    vmovl_s16, vmull_high_laneq_s32, vmull_high_s32, vmull_laneq_s32, vmull_s32, vqdmulhq_s32,
-    vqmovn_high_s64, vqmovn_s64, vqrdmulhq_s32, vqrshrn_n_s64, vreinterpretq_s32_u32, vrshlq_s32,
-    vrshlq_s64, vshlq_s32, vsraq_n_s32,
+    int32x4_t, int64x2_t, vaddw_high_s32, vaddw_s32, vcombine_s32, vdupq_n_s32, vdupq_n_s64,
+    vget_low_s32, vmlal_high_laneq_s32, vmlal_laneq_s32, vmovl_s16, vmull_high_laneq_s32,
+    vmull_high_s32, vmull_laneq_s32, vmull_s32, vqdmulhq_s32, vqmovn_high_s64, vqmovn_s64,
+    vqrdmulhq_s32, vqrshrn_n_s64, vreinterpretq_s32_u32, vrshlq_s32, vrshlq_s64, vshlq_s32,
+    vsraq_n_s32,
 };
 use crate::num::neon::{Column, ColumnMut, Lanes, for_blocks};
 /// Returns the entry point.
@@ -70,17 +70,16 @@ impl Channels {
 
     /// Returns `h a / 2^31 + drive B / 2^state_shift`, each rounded, saturated.
     ///
-    /// A decay of 1 is -2^31 in 32 signed bits: `top` marks those lanes, which keep `h`; any other
-    /// is not negative, and SQRDMULH is the rounded product, which fits.
+    /// No decay reaches 2^31 (see `exp2_neg`), so that SQRDMULH is the rounded product, which fits.
     #[inline(always)]
     fn advance<const LANE: i32>(
         &self,
         h: int32x4_t,
-        (a, top): (int32x4_t, uint32x4_t),
+        a: int32x4_t,
         drive: int32x4_t,
         b: int32x4_t,
     ) -> int32x4_t {
-        let kept = vbslq_s32(top, h, vqrdmulhq_s32(h, a));
+        let kept = vqrdmulhq_s32(h, a);
         let low = vmull_laneq_s32::<LANE>(vget_low_s32(drive), b);
         let high = vmull_high_laneq_s32::<LANE>(drive, b);
         let low = vaddw_s32(vrshlq_s64(low, self.state_shift[0]), vget_low_s32(kept));
@@ -145,8 +144,7 @@ fn block<I: FixedInput, const TIED: bool, const STATES: usize>(
         let dt = must_cast(dt.load(i));
         let drive = drive::<I>(dt, u);
         let base = decay(dt, 0);
-        // Where the first decay is 1 all powers are; elsewhere none is.
-        let (mut a, mut top) = (base, vcltzq_s32(base));
+        let mut a = base;
         let mut sums = [vdupq_n_s64(0); 2];
         let (b, c) = (b.load(i), c.load(i));
         let quads = b.as_chunks().0.iter().zip(c.as_chunks().0);
@@ -160,15 +158,12 @@ fn block<I: FixedInput, const TIED: bool, const STATES: usize>(
                 ($($lane:literal)*) => {$(
                     let n = 4 * q + $lane;
                     if n < count {
-                        match (n, TIED) {
-                            (0, _) => {}
-                            (_, true) => a = vqrdmulhq_s32(a, base),
-                            (_, false) => {
-                                a = decay(dt, n);
-                                top = vcltzq_s32(a);
-                            }
-                        }
-                        h[$lane] = channels.advance::<$lane>(h[$lane], (a, top), drive, b);
+                        a = match (n, TIED) {
+                            (0, _) => base,
+                            (_, true) => vqrdmulhq_s32(a, base),
+                            (_, false) => decay(dt, n),
+                        };
+                        h[$lane] = channels.advance::<$lane>(h[$lane], a, drive, b);
                         let (low, high) = (vget_low_s32(h[$lane]), h[$lane]);
                         sums[0] = vmlal_laneq_s32::<$lane>(sums[0], low, c);
                         sums[1] = vmlal_high_laneq_s32::<$lane>(sums[1], high, c);

@@ -88,6 +88,8 @@ impl Saturate for i8 {
 }
 
 /// Returns [`crate::num::fixed::exp2_neg`] for `n` of at most 127.
+///
+/// The specification's cut at 2^31 never cuts: for `n = 0` all values lie in `[2^30, 2^31 - 189]`.
 #[inline(always)]
 pub(crate) fn exp2_neg(n: uint32x4_t, f: uint32x4_t) -> uint32x4_t {
     // The specification's x is twice this: `mulhi(sum, 2 y) = floor(sum y / 2^31)`.
@@ -96,9 +98,9 @@ pub(crate) fn exp2_neg(n: uint32x4_t, f: uint32x4_t) -> uint32x4_t {
     for k in (0..EXP_DEGREE).rev() {
         sum = vaddq_s32(vdupq_n_s32(EXP2[k]), vqdmulhq_s32(sum, y));
     }
-    let sum = vminq_u32(vreinterpretq_u32_s32(sum), vdupq_n_u32(1 << 31));
     // USHL by 32 and more gives 0.
-    vshlq_u32(sum, vnegq_s32(vreinterpretq_s32_u32(n)))
+    let down = vnegq_s32(vreinterpretq_s32_u32(n));
+    vshlq_u32(vreinterpretq_u32_s32(sum), down)
 }
 
 /// Returns `2^-(t / 2^42)` for the exponents of two pairs of lanes.
@@ -166,11 +168,10 @@ fn reciprocal(d: int32x4_t) -> int32x4_t {
     vsubq_s32(quotient, more)
 }
 
-/// Returns `ln(1 + x)` in Q0.30 for twice `x` in Q0.30, `[0, 2^31]`, whose last bit counts not.
+/// Returns `ln(1 + x)` in Q0.30 for twice `x` in Q0.30, below 2^31, whose last bit counts not.
 #[inline(always)]
 fn ln_1p(double: uint32x4_t) -> int32x4_t {
-    let even = vandq_u32(double, vdupq_n_u32(!1));
-    let x31 = vreinterpretq_s32_u32(vminq_u32(even, vdupq_n_u32(i32::MAX as u32)));
+    let x31 = vreinterpretq_s32_u32(vandq_u32(double, vdupq_n_u32(!1)));
     let mut sum = vdupq_n_s32(LN[LN_DEGREE]);
     for k in (0..LN_DEGREE).rev() {
         // Twice `mulhi` is SQDMULH without its last bit.
