@@ -41,6 +41,14 @@ pub(crate) trait Inputs: Arithmetic {
     ) -> Option<Self::Scan<'m>>;
     fn typical_input(s: &mut Sequence) -> Self::In;
     fn typical_step(s: &mut Sequence) -> Self::Wide;
+    /// As [`Inputs::conv1d`], with 11 fraction bits before SiLU, as the shipped model has.
+    fn typical_conv1d<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        inner: usize,
+    ) -> Option<Self::Conv1d<'m>>;
+    /// As [`Inputs::gate`], with 11 fraction bits before SiLU.
+    fn typical_gate(s: &mut Sequence) -> Self::Gate;
     fn gate(s: &mut Sequence) -> Self::Gate;
     /// A gate whose outputs show one unit of SiLU, for inputs of so many fraction bits.
     fn fine_gate(fraction: u8) -> Self::Gate;
@@ -134,6 +142,16 @@ impl Inputs for Float<f32> {
     fn typical_step(s: &mut Sequence) -> f32 {
         Self::step(s)
     }
+
+    fn typical_conv1d<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        inner: usize,
+    ) -> Option<conv1d::FloatParams<'m>> {
+        Self::conv1d(s, m, inner)
+    }
+
+    fn typical_gate(_: &mut Sequence) {}
 
     fn gate(_: &mut Sequence) {}
 
@@ -266,6 +284,24 @@ impl<I: FixedInput> Inputs for Fixed<I> {
 
     fn typical_step(s: &mut Sequence) -> i32 {
         s.integer(0, 1 << 18)
+    }
+
+    fn typical_conv1d<'m>(
+        s: &mut Sequence,
+        m: &mut Memory<'m>,
+        inner: usize,
+    ) -> Option<conv1d::FixedParams<'m>> {
+        Some(conv1d::FixedParams {
+            fraction: 11,
+            ..Self::conv1d(s, m, inner)?
+        })
+    }
+
+    fn typical_gate(s: &mut Sequence) -> gate::FixedParams {
+        gate::FixedParams {
+            fraction: 11,
+            ..Self::gate(s)
+        }
     }
 
     fn gate(s: &mut Sequence) -> gate::FixedParams {

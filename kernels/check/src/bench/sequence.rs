@@ -36,7 +36,7 @@ fn conv1d<A: Inputs>(
     meter: &mut dyn Meter,
 ) -> Option<u64> {
     let mut s = Sequence::new(1);
-    let params = A::conv1d(&mut s, m, CHANNELS)?;
+    let params = A::typical_conv1d(&mut s, m, CHANNELS)?;
     let history = m.array(3 * CHANNELS, A::Act::default)?;
     let x = m.array(ELEMENTS, || A::act(&mut s))?;
     let out = m.array(ELEMENTS, A::In::default)?;
@@ -89,7 +89,7 @@ fn step<A: Inputs>(kernels: &Kernels<A>, m: &mut Memory<'_>, meter: &mut dyn Met
 
 fn gate<A: Inputs>(kernels: &Kernels<A>, m: &mut Memory<'_>, meter: &mut dyn Meter) -> Option<u64> {
     let mut s = Sequence::new(1);
-    let params = A::gate(&mut s);
+    let params = A::typical_gate(&mut s);
     let y = m.array(ELEMENTS, || A::act(&mut s))?;
     let z = m.array(ELEMENTS, || A::act(&mut s))?;
     let out = m.array(ELEMENTS, A::In::default)?;
