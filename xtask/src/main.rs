@@ -5,7 +5,10 @@ mod board;
 mod check;
 mod counts;
 mod demo;
+mod exhaustive;
 mod firmware;
+mod miri;
+mod no_panic;
 mod packages;
 mod peers;
 mod process;
@@ -67,6 +70,12 @@ enum Task {
         #[arg(long, default_value_t = check::SEED)]
         seed: u64,
     },
+    /// Looks for panics in the variants for Cortex-M, linked alone.
+    NoPanic,
+    /// Walks every input of the functions of the number contract; takes minutes.
+    Exhaustive,
+    /// Runs the tests of the kernels in Miri.
+    Miri,
     /// Checks what the compiler does not: length of files and functions, words, sizes, headings.
     Tidy,
 }
@@ -83,6 +92,9 @@ fn main() -> ExitCode {
             _ => bench::run(&arguments),
         },
         Task::CheckKernels { targets, seed } => check::run(&targets, seed),
+        Task::NoPanic => no_panic::run(),
+        Task::Exhaustive => exhaustive::run(),
+        Task::Miri => miri::run(),
         Task::Tidy => tidy::run(),
     };
     let Err(error) = outcome else {
@@ -94,11 +106,13 @@ fn main() -> ExitCode {
     }
     eprintln!("error: {error:#}");
     // As for the other programs: 1 a failure, 3 a mismatch, 5 something is missing here.
-    ExitCode::from(if error.is::<packages::Missing>() {
-        5
-    } else if error.is::<check::Failed>() {
-        3
-    } else {
-        1
-    })
+    ExitCode::from(
+        if error.is::<packages::Missing>() || error.is::<miri::Missing>() {
+            5
+        } else if error.is::<check::Failed>() {
+            3
+        } else {
+            1
+        },
+    )
 }

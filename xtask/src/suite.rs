@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::counts::Counts;
 use crate::packages::{self, Purpose};
-use crate::{bench, check, firmware, process, repository, tidy};
+use crate::{bench, check, firmware, no_panic, process, repository, tidy};
 
 /// What to do about a tool of the developers that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
         firmware::build(&board)?;
     }
     let mut counts = check::count(&[], check::SEED)?;
+    counts += no_panic::count()?;
     let nextest = has("nextest", strictness)?;
     let mut suites = vec![(cargo(&["test", "--all-targets"]), firmware.as_path())];
     if nextest {
@@ -65,6 +66,11 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
         suites.push((all, &root));
     }
     suites.push((cargo(&["test", "--workspace", "--doc"]), &root));
+    // What the optimiser makes of the kernels, with the checks that a release leaves out.
+    let mut checked = cargo(&["test", "--profile", "release-checked", "--no-fail-fast"]);
+    checked.args(["--package", "mambalite-kernels"]);
+    checked.args(["--package", "mambalite-kernels-check"]);
+    suites.push((checked, &root));
     counts += run_suites(suites)?;
     // One more test: no kernel takes more instructions than it did.
     match bench::run(&["--check".into()]) {

@@ -6,10 +6,7 @@
 
 #![no_std]
 #![no_main]
-#![expect(
-    unsafe_code,
-    reason = "names that the linker and the check look for"
-)]
+#![expect(unsafe_code, reason = "names that the linker and the check look for")]
 
 use core::hint::black_box;
 use core::panic::PanicInfo;

@@ -1,11 +1,11 @@
 //! `check-kernels`: the conformance cases of the kernels on every target.
 
 mod controls;
-mod program;
+pub(crate) mod program;
 mod report;
 mod skips;
 mod table;
-mod targets;
+pub(crate) mod targets;
 
 use std::collections::BTreeMap;
 use std::fmt;

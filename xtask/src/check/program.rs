@@ -23,11 +23,6 @@ pub(crate) fn build(target: &Target) -> Result<PathBuf> {
     let folder = repository::firmware();
     let mut command = cargo(target)?;
     command.args(["--locked", "--package", PACKAGE]);
-    if !target.rustflags.is_empty() {
-        let triple = target.triple.to_uppercase().replace(['-', '.'], "_");
-        let flags = target.rustflags.join(" ");
-        command.env(format!("CARGO_TARGET_{triple}_RUSTFLAGS"), flags);
-    }
     if let Some(bare) = target.bare()? {
         let region = |(origin, length)| format!("{origin:#x} {length:#x}");
         command.env("CHECK_FLASH", region(bare.flash));
@@ -48,7 +43,7 @@ pub(crate) fn build(target: &Target) -> Result<PathBuf> {
 }
 
 /// Returns the command that builds for a target, less what is to be built.
-fn cargo(target: &Target) -> Result<Command> {
+pub(crate) fn cargo(target: &Target) -> Result<Command> {
     if target.triple.is_empty() {
         let mut command = process::cargo();
         command.args(["build", "--release", "--target-dir", "target"]);
@@ -61,7 +56,13 @@ fn cargo(target: &Target) -> Result<Command> {
             apt_install(&packages)
         )
     })?;
-    Ok(toolchain.cargo_build(target.triple))
+    let mut command = toolchain.cargo_build(target.triple);
+    if !target.rustflags.is_empty() {
+        let triple = target.triple.to_uppercase().replace(['-', '.'], "_");
+        let flags = target.rustflags.join(" ");
+        command.env(format!("CARGO_TARGET_{triple}_RUSTFLAGS"), flags);
+    }
+    Ok(command)
 }
 
 /// Runs the program of a target. `words` are those of its command line besides the seed.
