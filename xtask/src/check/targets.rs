@@ -140,18 +140,12 @@ pub(crate) const ALL: &[Target] = &[
         rustflags: &["-Ctarget-cpu=cortex-m33"],
     },
     Target {
-        // Built for any Armv8-M core: without the DSP instructions, which are an option there.
+        // Built for any Armv8-M core: without the DSP instructions, which are an option there, and
+        // with Helium, which the program finds when it runs.
         name: "m55",
         triple: V8M,
         machine: AN547,
         rustflags: &[],
-    },
-    Target {
-        name: "m55-mve",
-        triple: V8M,
-        machine: AN547,
-        // Vectors of integers only: those of floats flush subnormal numbers to zero.
-        rustflags: &["-Ctarget-cpu=cortex-m55", "-Ctarget-feature=-mve.fp"],
     },
     Target {
         name: "rv32",

@@ -36,11 +36,7 @@ const CONTROL: &str = "control";
 const CONTROL_FUNCTION: &str = "::control";
 
 /// Targets, by their names in `check-kernels`, with the variants that each has.
-const TARGETS: [(&str, &[&str]); 3] = [
-    ("m4f", &["dsp"]),
-    ("m33", &["dsp", "mve"]),
-    ("m55-mve", &["dsp", "mve"]),
-];
+const TARGETS: [(&str, &[&str]); 2] = [("m4f", &["dsp"]), ("m33", &["dsp", "mve"])];
 
 /// Builds and looks; fails if a variant can panic.
 pub(crate) fn run() -> Result<()> {
