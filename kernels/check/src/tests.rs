@@ -256,7 +256,7 @@ fn gate_test<A: Inputs>(
 }
 
 /// `(outputs, inputs, rank, pixels)`: tails of every kind, then the shipped sizes.
-const MATRICES: [(usize, usize, usize, usize); 26] = [
+const MATRICES: [(usize, usize, usize, usize); 32] = [
     (1, 1, 1, 1),
     (2, 1, 1, 2),
     (3, 2, 2, 3),
@@ -283,6 +283,13 @@ const MATRICES: [(usize, usize, usize, usize); 26] = [
     (16, 32, 3, 7),
     (65, 64, 33, 2),
     (60, 120, 24, 3),
+    // Outputs left over after whole vectors, and inputs and pixels enough to share vectors.
+    (11, 33, 4, 18),
+    (20, 33, 5, 19),
+    (36, 120, 9, 14),
+    (40, 37, 6, 9),
+    (52, 33, 5, 13),
+    (26, 34, 5, 17),
 ];
 
 fn matrix_test<A: Inputs>(

@@ -1,14 +1,7 @@
-//! The matrix product in single precision with AVX2 and AVX-512.
-//!
-//! Packed, a matrix is the place of its first number (0 to 15, so that vectors do not straddle
-//! cache lines) and panels of up to [`Simd::PANEL`] vectors of outputs, each with a row of biases
-//! and a row for each input; lanes past the last output are zero.
+//! The matrix product in single precision with AVX2 and AVX-512: packing, and what is multiplied
+//! when. The inner loops are in [`super::float_tile`].
 
-#![expect(
-    unsafe_code,
-    reason = "the inner loop reads and writes what was counted before it"
-)]
-
+use super::float_tile::Product;
 use super::{Kernel, Matrix, Piece, Run, Taps, reference};
 use crate::arith::Float;
 use crate::num::float_avx2::Avx2;
@@ -23,65 +16,121 @@ const HEAD_WORDS: usize = 8;
 const LINE: usize = 64;
 /// Inputs that are taken at a time, so that their weights stay in the first cache for all pixels.
 const BLOCK: usize = 128;
+/// Pixels that share vectors.
+pub(super) const SHARING: usize = 4;
+/// Vectors that they share, at most.
+pub(super) const SHARED_MAX: usize = 2;
+/// Inputs from which on sharing pays.
+const SHARED_INPUTS: usize = 32;
 
-/// A row of panels: the outputs of a matrix in vectors.
+/// How the outputs of a matrix lie in vectors.
+///
+/// Vectors go in panels of up to [`Simd::PANEL`]. Up to half a vector of outputs left over after
+/// others does not get one for each pixel: four pixels share as many vectors as there are quarters,
+/// `[4, outputs left over, rounded up to quarters]` in one row. More would save nothing, nor would
+/// it without others, where loads of inputs are what takes the time, or with few inputs.
 #[derive(Clone, Copy)]
 struct Layout {
-    /// All vectors.
-    vectors: usize,
-    /// Vectors of a panel, the last one may have fewer.
+    /// Vectors of a pixel's own; the last one may be more than three quarters full.
+    own: usize,
+    /// Vectors that four pixels share.
+    shared: usize,
+    /// Vectors of a panel, those that are shared counted as one; the last panel may have fewer.
     panel: usize,
 }
 
+/// The outputs of a panel.
+#[derive(Clone, Copy)]
+struct Panel {
+    /// The first output.
+    first: usize,
+    own: usize,
+    shared: usize,
+}
+
 impl Layout {
-    fn new<S: Simd>(outputs: usize) -> Self {
-        let vectors = outputs.div_ceil(S::LANES).max(1);
-        let panels = vectors.div_ceil(S::PANEL);
+    fn new<S: Simd>((outputs, inputs): (usize, usize)) -> Self {
+        let (full, left) = (outputs / S::LANES, outputs % S::LANES);
+        let (own, shared) = match left.div_ceil(S::LANES / SHARING) {
+            quarters @ ..=SHARED_MAX if full > 0 && inputs >= SHARED_INPUTS => (full, quarters),
+            quarters => (full + quarters.min(1), 0),
+        };
+        let vectors = own + shared.min(1);
+        let panels = vectors.div_ceil(S::PANEL).max(1);
         Self {
-            vectors,
-            panel: vectors.div_ceil(panels),
+            own,
+            shared,
+            panel: vectors.div_ceil(panels).max(1),
         }
+    }
+
+    fn panels<S: Simd>(self) -> impl Iterator<Item = Panel> {
+        let vectors = self.own + self.shared.min(1);
+        (0..vectors).step_by(self.panel).map(move |first| Panel {
+            first: first * S::LANES,
+            own: self.panel.min(self.own - first),
+            shared: match first + self.panel >= vectors {
+                true => self.shared,
+                false => 0,
+            },
+        })
     }
 
     /// Returns the numbers of all panels.
     fn len<S: Simd>(self, inputs: usize) -> usize {
-        self.vectors * S::LANES * (inputs + 1)
+        (self.own + self.shared) * S::LANES * (inputs + 1)
+    }
+}
+
+impl Panel {
+    /// Returns the numbers of a row: of one input's weights, or of the biases.
+    fn row_len<S: Simd>(self) -> usize {
+        (self.own + self.shared) * S::LANES
     }
 
-    /// Returns the first vector and the number of vectors of each panel.
-    fn panels(self) -> impl Iterator<Item = (usize, usize)> {
-        let first = (0..self.vectors).step_by(self.panel);
-        first.map(move |first| (first, self.panel.min(self.vectors - first)))
+    /// Fills a row with the panel's part of a row of the matrix.
+    fn pack<S: Simd>(self, values: &[f32], row: &mut [f32]) {
+        row.fill(0.0);
+        let (own, shared) = row.split_at_mut(self.own * S::LANES);
+        let values = part(values, self.first, self.own * S::LANES + S::LANES - 1);
+        let (of_own, left) = values.split_at(own.len().min(values.len()));
+        part_mut(own, 0, of_own.len()).copy_from_slice(of_own);
+        let lanes = (shared.len() / SHARING).max(1);
+        for shared in shared.chunks_exact_mut(lanes) {
+            let left = part(left, 0, lanes);
+            part_mut(shared, 0, left.len()).copy_from_slice(left);
+        }
     }
 }
 
 fn packed_words<S: Simd>((outputs, inputs): (usize, usize), _input_bytes: usize) -> usize {
-    HEAD_WORDS + Layout::new::<S>(outputs).len::<S>(inputs).div_ceil(2)
+    HEAD_WORDS
+        + Layout::new::<S>((outputs, inputs))
+            .len::<S>(inputs)
+            .div_ceil(2)
 }
 
+/// Packs the place of the first panel (so that vectors do not straddle cache lines) and the
+/// panels, of each a row of biases and a row for each input.
 fn pack<S: Simd>(matrix: &Matrix<'_, F32>, _input_bytes: usize, packed: &mut [u64]) {
-    let (outputs, inputs) = (matrix.outputs, matrix.inputs);
-    let layout = Layout::new::<S>(outputs);
+    let layout = Layout::new::<S>((matrix.outputs, matrix.inputs));
     let Some((head, rest)) = packed.split_first_mut() else {
         return;
     };
     let rest: &mut [f32] = bytemuck::must_cast_slice_mut(rest);
     let place = rest.as_ptr().align_offset(LINE).min(2 * (HEAD_WORDS - 1));
     *head = place as u64;
-    let mut panels = part_mut(rest, place, layout.len::<S>(inputs));
-    for (first, vectors) in layout.panels() {
-        let len = vectors * S::LANES * (inputs + 1);
-        let Some((panel, others)) = panels.split_at_mut_checked(len) else {
+    let mut rows = part_mut(rest, place, layout.len::<S>(matrix.inputs));
+    for panel in layout.panels::<S>() {
+        let len = panel.row_len::<S>();
+        let Some((of_panel, others)) = rows.split_at_mut_checked(len * (matrix.inputs + 1)) else {
             return;
         };
-        panels = others;
-        let of_panel = |row| part(row, first * S::LANES, vectors * S::LANES);
-        let rows = panel.chunks_exact_mut(vectors * S::LANES);
-        let weights = matrix.weights.chunks_exact(outputs.max(1));
-        for (row, values) in rows.zip(core::iter::once(matrix.bias).chain(weights)) {
-            let values = of_panel(values);
-            row.fill(0.0);
-            part_mut(row, 0, values.len()).copy_from_slice(values);
+        rows = others;
+        let weights = matrix.weights.chunks_exact(matrix.outputs.max(1));
+        let values = core::iter::once(matrix.bias).chain(weights);
+        for (row, values) in of_panel.chunks_exact_mut(len).zip(values) {
+            panel.pack::<S>(values, row);
         }
     }
 }
@@ -90,7 +139,8 @@ fn pack<S: Simd>(matrix: &Matrix<'_, F32>, _input_bytes: usize, packed: &mut [u6
 fn panels_of<'a, S: Simd>(matrix: &Matrix<'a, F32>) -> Option<&'a [f32]> {
     let (head, rest) = matrix.packed.split_first()?;
     let rest: &[f32] = bytemuck::must_cast_slice(rest);
-    let len = Layout::new::<S>(matrix.outputs).len::<S>(matrix.inputs);
+    let shape = (matrix.outputs, matrix.inputs);
+    let len = Layout::new::<S>(shape).len::<S>(matrix.inputs);
     rest.get(*head as usize..)?.get(..len)
 }
 
@@ -104,21 +154,22 @@ fn run<S: Simd>(
     scratch: &mut [u64],
     out: &mut [f32],
 ) {
-    let Some(mut panels) = panels_of::<S>(matrix) else {
+    let Some(mut rows) = panels_of::<S>(matrix) else {
         return (reference::<F32>().acts)(matrix, taps, scratch, out);
     };
     let pixels = taps.pixels().min(out.len() / matrix.outputs.max(1));
-    for (first, vectors) in Layout::new::<S>(matrix.outputs).panels() {
-        let len = vectors * S::LANES * (matrix.inputs + 1);
-        let Some((panel, rest)) = panels.split_at_checked(len) else {
+    let layout = Layout::new::<S>((matrix.outputs, matrix.inputs));
+    for panel in layout.panels::<S>() {
+        let len = panel.row_len::<S>() * (matrix.inputs + 1);
+        let Some((of_panel, others)) = rows.split_at_checked(len) else {
             return;
         };
-        panels = rest;
+        rows = others;
         let mut product = Product {
-            panel,
-            vectors,
-            first: first * S::LANES,
-            lanes: S::LANES.min(matrix.outputs - (first + vectors - 1) * S::LANES),
+            panel: of_panel,
+            own: panel.own,
+            shared: panel.shared,
+            first: panel.first,
             block: Piece {
                 k: 0,
                 len: 0,
@@ -144,183 +195,6 @@ fn run<S: Simd>(
         }
         if product.begins {
             product.add(s, out);
-        }
-    }
-}
-
-/// The product of a panel with a block of inputs.
-struct Product<'a> {
-    /// `[1 + inputs, vectors, LANES]`.
-    panel: &'a [f32],
-    vectors: usize,
-    /// The first output.
-    first: usize,
-    /// Outputs of the last vector.
-    lanes: usize,
-    block: Piece<'a, f32>,
-    /// Whether the sums begin with the biases, not with what `out` has.
-    begins: bool,
-    /// Elements from a pixel's inputs to the next one's.
-    stride: usize,
-    /// Elements of a pixel of `out`.
-    outputs: usize,
-    pixels: usize,
-}
-
-impl Product<'_> {
-    /// Adds the product to the sums of all pixels.
-    #[inline(always)]
-    fn add<S: Simd>(&self, s: S, out: &mut [f32]) {
-        match self.vectors {
-            1 => self.tiles::<S, 1>(s, out),
-            2 => self.tiles::<S, 2>(s, out),
-            3 => self.tiles::<S, 3>(s, out),
-            _ => self.tiles::<S, 4>(s, out),
-        }
-    }
-
-    /// Tells whether the panel, the inputs and the outputs hold what [`Product::tile`] touches.
-    fn is_held<S: Simd, const V: usize>(&self, out: &[f32]) -> bool {
-        let rows = self.panel.len() / (V * S::LANES);
-        let Some(last) = self.pixels.checked_sub(1) else {
-            return false;
-        };
-        self.vectors == V
-            && self.block.k + self.block.len < rows
-            && (1..=S::LANES).contains(&self.lanes)
-            && self.first + (V - 1) * S::LANES + self.lanes <= self.outputs
-            && self.pixels * self.outputs <= out.len()
-            && last * self.stride + self.block.len <= self.block.x.len()
-    }
-
-    #[inline(always)]
-    fn tiles<S: Simd, const V: usize>(&self, s: S, out: &mut [f32]) {
-        if !self.is_held::<S, V>(out) {
-            return;
-        }
-        let out = out.as_mut_ptr();
-        let mut pixel = 0;
-        let tile = const { S::TILE[V - 1] };
-        while self.pixels - pixel >= tile {
-            pixel += match tile {
-                // SAFETY: `is_held`; so many pixels are left.
-                8 => unsafe { self.tile::<S, 8, V>(s, pixel, out) },
-                // SAFETY: as above.
-                6 => unsafe { self.tile::<S, 6, V>(s, pixel, out) },
-                // SAFETY: as above.
-                _ => unsafe { self.tile::<S, 4, V>(s, pixel, out) },
-            };
-        }
-        while pixel < self.pixels {
-            pixel += match self.pixels - pixel {
-                // SAFETY: `is_held`; so many pixels are left.
-                4.. => unsafe { self.tile::<S, 4, V>(s, pixel, out) },
-                // SAFETY: as above.
-                2.. => unsafe { self.tile::<S, 2, V>(s, pixel, out) },
-                // SAFETY: as above.
-                _ => unsafe { self.tile::<S, 1, V>(s, pixel, out) },
-            };
-        }
-    }
-
-    /// Adds the product to the sums of `P` pixels; returns `P`.
-    ///
-    /// # Safety
-    /// `is_held::<S, V>` of the slice at `out`, and `pixel + P <= pixels`.
-    #[inline(always)]
-    unsafe fn tile<S: Simd, const P: usize, const V: usize>(
-        &self,
-        s: S,
-        pixel: usize,
-        out: *mut f32,
-    ) -> usize {
-        let front = s.front(self.lanes);
-        // SAFETY: the first output of a pixel that `out` has.
-        let out = unsafe { out.add(pixel * self.outputs + self.first) };
-        let mut sums = [[s.splat(0.0); V]; P];
-        for v in 0..V {
-            // SAFETY: the row of biases has V vectors.
-            let bias = unsafe { s.read(self.panel.as_ptr().wrapping_add(v * S::LANES)) };
-            for sums in &mut sums {
-                sums[v] = bias;
-            }
-        }
-        if !self.begins {
-            for (p, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: P pixels with V vectors of outputs, the last one of `lanes`.
-                unsafe { read_row(s, out.wrapping_add(p * self.outputs), front, sums) };
-            }
-        }
-        // SAFETY: the panel has rows k + 1 to k + len.
-        let mut w = unsafe { self.panel.as_ptr().add((self.block.k + 1) * V * S::LANES) };
-        // SAFETY: `x` has `len` inputs of each pixel.
-        let mut x = unsafe { self.block.x.as_ptr().add(pixel * self.stride) };
-        for _ in 0..self.block.len {
-            let mut weights = [s.splat(0.0); V];
-            for (v, weights) in weights.iter_mut().enumerate() {
-                // SAFETY: a row has V vectors.
-                *weights = unsafe { s.read(w.wrapping_add(v * S::LANES)) };
-            }
-            for (p, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: as `x` above.
-                let x = s.splat(unsafe { *x.wrapping_add(p * self.stride) });
-                for (sum, &w) in sums.iter_mut().zip(&weights) {
-                    *sum = s.fma(w, x, *sum);
-                }
-            }
-            w = w.wrapping_add(V * S::LANES);
-            x = x.wrapping_add(1);
-        }
-        for (p, sums) in sums.iter().enumerate() {
-            // SAFETY: as where they are read.
-            unsafe { write_row(s, out.wrapping_add(p * self.outputs), front, sums) };
-        }
-        P
-    }
-}
-
-/// Reads the sums of a pixel.
-///
-/// # Safety
-/// `V - 1` vectors and the lanes of `front` can be read at `from`.
-#[inline(always)]
-unsafe fn read_row<S: Simd, const V: usize>(
-    s: S,
-    from: *const f32,
-    front: S::Front,
-    sums: &mut [S::V; V],
-) {
-    for (v, sum) in sums.iter_mut().enumerate() {
-        let from = from.wrapping_add(v * S::LANES);
-        *sum = if v + 1 < V {
-            // SAFETY: the promise.
-            unsafe { s.read(from) }
-        } else {
-            // SAFETY: the promise.
-            unsafe { s.read_front(from, front) }
-        };
-    }
-}
-
-/// Writes the sums of a pixel.
-///
-/// # Safety
-/// `V - 1` vectors and the lanes of `front` can be written at `to`.
-#[inline(always)]
-unsafe fn write_row<S: Simd, const V: usize>(
-    s: S,
-    to: *mut f32,
-    front: S::Front,
-    sums: &[S::V; V],
-) {
-    for (v, &sum) in sums.iter().enumerate() {
-        let to = to.wrapping_add(v * S::LANES);
-        if v + 1 < V {
-            // SAFETY: the promise.
-            unsafe { s.write(to, sum) };
-        } else {
-            // SAFETY: the promise.
-            unsafe { s.write_front(to, front, sum) };
         }
     }
 }

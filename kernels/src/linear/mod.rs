@@ -11,6 +11,8 @@ mod fixed_inputs;
 #[cfg(target_arch = "x86_64")]
 mod fixed_x86;
 #[cfg(target_arch = "x86_64")]
+mod float_tile;
+#[cfg(target_arch = "x86_64")]
 mod float_x86;
 mod forms;
 #[cfg(mve)]

@@ -3,12 +3,13 @@
 #![expect(unsafe_code, reason = "intrinsics")]
 
 use core::arch::x86_64::{
-    __m256, __m256i, _CMP_LT_OQ, _mm256_add_epi32, _mm256_add_ps, _mm256_blendv_ps,
-    _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cmpgt_epi32, _mm256_div_ps,
-    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_ps,
-    _mm256_mul_ps, _mm256_or_ps, _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setr_epi32, _mm256_shuffle_ps, _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_srai_epi32,
-    _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    __m256, __m256i, _CMP_LT_OQ, _mm256_add_epi32, _mm256_add_ps, _mm256_andnot_si256,
+    _mm256_blendv_ps, _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cmpgt_epi32,
+    _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_maskstore_ps,
+    _mm256_max_ps, _mm256_mul_ps, _mm256_or_ps, _mm256_permute2f128_ps, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setr_epi32, _mm256_shuffle_ps, _mm256_slli_epi32, _mm256_sqrt_ps,
+    _mm256_srai_epi32, _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps, _mm256_unpackhi_ps,
+    _mm256_unpacklo_ps,
 };
 
 use super::float::ROUND_F32;
@@ -44,22 +45,23 @@ macro_rules! intrinsic {
     };
 }
 
-/// Lanes from the first on.
+/// Some lanes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Front {
-    /// Ones in their upper bits.
-    mask: __m256i,
+pub(crate) struct Mask {
+    /// Ones in them.
+    lanes: __m256i,
     /// Whether they are all; plain moves are faster then.
-    is_full: bool,
+    are_all: bool,
 }
 
 impl Simd for Avx2 {
     const LANES: usize = 8;
     const TILE: [usize; 4] = [8, 4, 4, 4];
+    const SHARED_TILE: usize = 1;
     const PANEL: usize = 3;
 
     type V = __m256;
-    type Front = Front;
+    type Mask = Mask;
     type Block = [__m256; 8];
 
     #[inline(always)]
@@ -78,29 +80,46 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn front(self, lanes: usize) -> Front {
-        let count = intrinsic!(_mm256_set1_epi32(lanes.min(8) as i32));
+    fn front(self, lanes: usize) -> Mask {
+        self.between(0, lanes)
+    }
+
+    #[inline(always)]
+    fn between(self, from: usize, to: usize) -> Mask {
         let lane = intrinsic!(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-        Front {
-            mask: intrinsic!(_mm256_cmpgt_epi32(count, lane)),
-            is_full: lanes >= 8,
+        let ends = [from, to].map(|end| end.min(8) as i32);
+        let (from, to) = (
+            intrinsic!(_mm256_set1_epi32(ends[0])),
+            intrinsic!(_mm256_set1_epi32(ends[1])),
+        );
+        let before = intrinsic!(_mm256_cmpgt_epi32(from, lane));
+        let within = intrinsic!(_mm256_cmpgt_epi32(to, lane));
+        Mask {
+            lanes: intrinsic!(_mm256_andnot_si256(before, within)),
+            are_all: ends == [0, 8],
         }
     }
 
     #[inline(always)]
-    unsafe fn read_front(self, from: *const f32, front: Front) -> __m256 {
-        if front.is_full {
+    fn blend(self, mask: Mask, a: __m256, b: __m256) -> __m256 {
+        let mask = intrinsic!(_mm256_castsi256_ps(mask.lanes));
+        intrinsic!(_mm256_blendv_ps(b, a, mask))
+    }
+
+    #[inline(always)]
+    unsafe fn read_masked(self, from: *const f32, mask: Mask) -> __m256 {
+        if mask.are_all {
             return intrinsic!(_mm256_loadu_ps(from));
         }
-        intrinsic!(_mm256_maskload_ps(from, front.mask))
+        intrinsic!(_mm256_maskload_ps(from, mask.lanes))
     }
 
     #[inline(always)]
-    unsafe fn write_front(self, to: *mut f32, front: Front, v: __m256) {
-        if front.is_full {
+    unsafe fn write_masked(self, to: *mut f32, mask: Mask, v: __m256) {
+        if mask.are_all {
             return intrinsic!(_mm256_storeu_ps(to, v));
         }
-        intrinsic!(_mm256_maskstore_ps(to, front.mask, v))
+        intrinsic!(_mm256_maskstore_ps(to, mask.lanes, v))
     }
 
     #[inline(always)]

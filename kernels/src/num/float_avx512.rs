@@ -46,10 +46,11 @@ macro_rules! intrinsic {
 impl Simd for Avx512 {
     const LANES: usize = 16;
     const TILE: [usize; 4] = [8, 8, 8, 6];
+    const SHARED_TILE: usize = 3;
     const PANEL: usize = 4;
 
     type V = __m512;
-    type Front = __mmask16;
+    type Mask = __mmask16;
     type Block = [__m512; 16];
 
     #[inline(always)]
@@ -76,13 +77,23 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn read_front(self, from: *const f32, front: __mmask16) -> __m512 {
-        intrinsic!(_mm512_maskz_loadu_ps(front, from))
+    fn between(self, from: usize, to: usize) -> __mmask16 {
+        self.front(to) & !self.front(from)
     }
 
     #[inline(always)]
-    unsafe fn write_front(self, to: *mut f32, front: __mmask16, v: __m512) {
-        intrinsic!(_mm512_mask_storeu_ps(to, front, v))
+    fn blend(self, mask: __mmask16, a: __m512, b: __m512) -> __m512 {
+        intrinsic!(_mm512_mask_blend_ps(mask, b, a))
+    }
+
+    #[inline(always)]
+    unsafe fn read_masked(self, from: *const f32, mask: __mmask16) -> __m512 {
+        intrinsic!(_mm512_maskz_loadu_ps(mask, from))
+    }
+
+    #[inline(always)]
+    unsafe fn write_masked(self, to: *mut f32, mask: __mmask16, v: __m512) {
+        intrinsic!(_mm512_mask_storeu_ps(to, mask, v))
     }
 
     #[inline(always)]

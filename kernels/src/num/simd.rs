@@ -20,13 +20,16 @@ pub(crate) trait Simd: Copy {
     /// Pixels that a matrix product takes at a time with `i + 1` vectors of outputs: as many sums
     /// as hide the latency of a fused multiply-add and fit the registers.
     const TILE: [usize; 4];
+    /// As many vectors of outputs beside those that four pixels share, and eight pixels are too
+    /// many.
+    const SHARED_TILE: usize;
     /// Vectors of outputs that a matrix product takes at a time, at most.
     const PANEL: usize;
 
     /// A vector.
     type V: Copy;
-    /// Some lanes, from the first on.
-    type Front: Copy;
+    /// Some lanes.
+    type Mask: Copy;
     /// `LANES` vectors.
     type Block: Copy + AsRef<[Self::V]> + AsMut<[Self::V]>;
 
@@ -46,19 +49,26 @@ pub(crate) trait Simd: Copy {
     unsafe fn write(self, to: *mut f32, v: Self::V);
 
     /// Returns the first `lanes` lanes, or all of them.
-    fn front(self, lanes: usize) -> Self::Front;
+    fn front(self, lanes: usize) -> Self::Mask;
 
-    /// Returns the numbers at `from` in the lanes of `front`, zero in the others.
+    /// Returns lanes `from..to`, those of them that there are.
+    fn between(self, from: usize, to: usize) -> Self::Mask;
+
+    /// Returns `a` in the lanes of `mask`, `b` in the others.
+    fn blend(self, mask: Self::Mask, a: Self::V, b: Self::V) -> Self::V;
+
+    /// Returns, in each lane of `mask`, the number as far after `from` as the lane after the
+    /// first; zero in the others.
     ///
     /// # Safety
-    /// As many numbers as `front` has lanes can be read at `from`.
-    unsafe fn read_front(self, from: *const f32, front: Self::Front) -> Self::V;
+    /// Those numbers can be read.
+    unsafe fn read_masked(self, from: *const f32, mask: Self::Mask) -> Self::V;
 
-    /// Writes the lanes of `front` to `to`.
+    /// Writes each lane of `mask` as far after `to` as it is after the first.
     ///
     /// # Safety
-    /// As many numbers as `front` has lanes can be written at `to`.
-    unsafe fn write_front(self, to: *mut f32, front: Self::Front, v: Self::V);
+    /// Those numbers can be written.
+    unsafe fn write_masked(self, to: *mut f32, mask: Self::Mask, v: Self::V);
 
     /// Returns `a + b`.
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
@@ -112,7 +122,7 @@ pub(crate) trait Simd: Copy {
             unsafe { self.read(from.as_ptr()) }
         } else {
             // SAFETY: as many lanes as there are numbers.
-            unsafe { self.read_front(from.as_ptr(), self.front(from.len())) }
+            unsafe { self.read_masked(from.as_ptr(), self.front(from.len())) }
         }
     }
 
@@ -124,7 +134,7 @@ pub(crate) trait Simd: Copy {
             unsafe { self.write(to.as_mut_ptr(), v) }
         } else {
             // SAFETY: as many lanes as there are numbers.
-            unsafe { self.write_front(to.as_mut_ptr(), self.front(to.len()), v) }
+            unsafe { self.write_masked(to.as_mut_ptr(), self.front(to.len()), v) }
         }
     }
 }
@@ -132,7 +142,7 @@ pub(crate) trait Simd: Copy {
 /// The same lanes of several pixels.
 #[derive(Clone, Copy)]
 pub(crate) struct Lanes<S: Simd> {
-    front: S::Front,
+    mask: S::Mask,
     lanes: usize,
     pixels: usize,
 }
@@ -143,7 +153,7 @@ impl<S: Simd> Lanes<S> {
     pub(crate) fn new(s: S, lanes: usize, pixels: usize) -> Self {
         let lanes = lanes.min(S::LANES);
         Self {
-            front: s.front(lanes),
+            mask: s.front(lanes),
             lanes,
             pixels,
         }
@@ -217,7 +227,7 @@ impl<S: Simd> Column<'_, S> {
             return s.splat(0.0);
         }
         // SAFETY: `Lanes::of` found the lanes of every pixel in the slice.
-        unsafe { s.read_front(self.from.wrapping_add(i * self.stride), self.lanes.front) }
+        unsafe { s.read_masked(self.from.wrapping_add(i * self.stride), self.lanes.mask) }
     }
 }
 
@@ -237,7 +247,7 @@ impl<S: Simd> ColumnMut<'_, S> {
             return s.splat(0.0);
         }
         // SAFETY: `Lanes::of_mut` found the lanes of every pixel in the slice.
-        unsafe { s.read_front(self.from.wrapping_add(i * self.stride), self.lanes.front) }
+        unsafe { s.read_masked(self.from.wrapping_add(i * self.stride), self.lanes.mask) }
     }
 
     /// Writes the vector of pixel `i`; nothing past the last pixel.
@@ -246,7 +256,7 @@ impl<S: Simd> ColumnMut<'_, S> {
         if i < self.lanes.pixels {
             let to = self.from.wrapping_add(i * self.stride);
             // SAFETY: as in `load`.
-            unsafe { s.write_front(to, self.lanes.front, v) };
+            unsafe { s.write_masked(to, self.lanes.mask, v) };
         }
     }
 }

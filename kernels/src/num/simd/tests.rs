@@ -5,7 +5,7 @@ extern crate std;
 use crate::num::float::Real;
 use crate::num::float_avx2::Avx2;
 use crate::num::float_avx512::Avx512;
-use crate::num::simd::{GROUP, Simd, entry, exponential, logistic, soft_plus};
+use crate::num::simd::{GROUP, Simd, exponential, logistic, soft_plus};
 
 /// A function on a group of vectors and on a number.
 trait Function {
