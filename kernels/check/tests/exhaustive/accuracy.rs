@@ -67,8 +67,8 @@ struct Worst {
 
 impl Worst {
     fn add(&mut self, error: f64, at: f32) {
-        // Also where the error is not a number.
-        if !(error <= self.error) {
+        // An error that is not a number is the worst.
+        if error > self.error || error.is_nan() {
             *self = Self { error, at };
         }
     }
