@@ -85,4 +85,20 @@ impl<A: Arithmetic> Kernels<A> {
             sum: best(tables.sum, reference.sum),
         }
     }
+
+    /// Returns the fastest variants that do with the memory of a microcontroller
+    /// ([`crate::exec::plan::Footprint::MICROCONTROLLER`]): on hosts, the specification where others
+    /// would have matrices packed or take scratch.
+    pub fn frugal() -> Self {
+        let best = Self::best();
+        if cfg!(not(feature = "std")) {
+            return best;
+        }
+        let reference = Self::reference();
+        Self {
+            linear: reference.linear,
+            scan: reference.scan,
+            ..best
+        }
+    }
 }

@@ -75,7 +75,8 @@ impl<'j> Job<'j> {
         let (width, height) = (usize::from(begin.width), usize::from(begin.height));
         let row_bytes = width * config.channels;
         let row_words = row_bytes.div_ceil(size_of::<u64>());
-        let arena_needed = row_words * size_of::<u64>() + Plan::new(model, width).arena_bytes;
+        let arena_needed =
+            row_words * size_of::<u64>() + Plan::microcontroller(model, width).arena_bytes;
         let available = size_of_val(arena);
         let parts = arena.split_at_mut_checked(row_words);
         let Some((row, rest)) = parts.filter(|_| arena_needed <= available) else {
@@ -84,7 +85,8 @@ impl<'j> Job<'j> {
                 available,
             });
         };
-        let upscaler = Upscaler::new(model, width, height, rest).map_err(Refusal::Exec)?;
+        let upscaler =
+            Upscaler::microcontroller(model, width, height, rest).map_err(Refusal::Exec)?;
         Ok(Self {
             number: begin.job,
             intake: Intake::new(total, WINDOW_BYTES),

@@ -118,6 +118,25 @@ impl<'a> Upscaler<'a> {
         })
     }
 
+    /// As [`Upscaler::new`], in the memory of a microcontroller whatever this machine is: as long as
+    /// [`crate::Plan::microcontroller`] says.
+    ///
+    /// # Errors
+    /// As [`Upscaler::new`].
+    pub fn microcontroller(
+        model: &Model<'a>,
+        width: usize,
+        height: usize,
+        arena: &'a mut [u64],
+    ) -> Result<Self, ExecError> {
+        let size = (width, height);
+        Ok(match model.precision() {
+            Precision::F32 => Self::F32(Stream::microcontroller(model, size, arena)?),
+            Precision::W8A16 => Self::W8A16(Stream::microcontroller(model, size, arena)?),
+            Precision::W8A8 => Self::W8A8(Stream::microcontroller(model, size, arena)?),
+        })
+    }
+
     /// Takes the next row, `[width, channels]`; the last one also completes the picture.
     ///
     /// `sink` gets the index and the bytes, `[width * scale, channels]`, of each magnified row, in

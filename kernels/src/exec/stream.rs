@@ -77,6 +77,33 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         kernels: Kernels<A>,
         part: Part,
         model: &Model<'a>,
+        size: (usize, usize),
+        arena: &'a mut [u64],
+    ) -> Result<Self, ExecError> {
+        let footprint = Footprint::of(&kernels);
+        Self::with_footprint(kernels, &footprint, part, model, size, arena)
+    }
+
+    /// Begins a run of the whole network in the memory of a microcontroller; see
+    /// [`crate::Upscaler::microcontroller`].
+    ///
+    /// # Errors
+    /// As [`Stream::new`].
+    pub fn microcontroller(
+        model: &Model<'a>,
+        size: (usize, usize),
+        arena: &'a mut [u64],
+    ) -> Result<Self, ExecError> {
+        let (kernels, footprint) = (Kernels::frugal(), &Footprint::MICROCONTROLLER);
+        let part = Part::whole(model.config());
+        Self::with_footprint(kernels, footprint, part, model, size, arena)
+    }
+
+    fn with_footprint(
+        kernels: Kernels<A>,
+        footprint: &Footprint,
+        part: Part,
+        model: &Model<'a>,
         (width, height): (usize, usize),
         arena: &'a mut [u64],
     ) -> Result<Self, ExecError> {
@@ -84,16 +111,15 @@ impl<'a, A: Arithmetic> Stream<'a, A> {
         if !sides.contains(&width) || !sides.contains(&height) {
             return Err(ExecError::Size { width, height });
         }
-        let footprint = Footprint::of(&kernels);
-        let needed = arena_bytes::<A>(model, &footprint, width);
+        let needed = arena_bytes::<A>(model, footprint, width);
         let given = size_of_val(arena);
         if needed > given {
             return Err(ExecError::Memory { needed, given });
         }
         let mut arena = Arena::new(arena);
-        let buffers = Buffers::new(&mut arena, model, &footprint, width);
+        let buffers = Buffers::new(&mut arena, model, footprint, width);
         let sections = arena.take(Section::all(model.config()).count());
-        let words = arena.take(packed_words::<A>(model, &footprint));
+        let words = arena.take(packed_words::<A>(model, footprint));
         Ok(Self {
             model: model.clone(),
             kernels,

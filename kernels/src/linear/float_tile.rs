@@ -5,6 +5,10 @@
     unsafe_code,
     reason = "the inner loop reads and writes what was counted before it"
 )]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "an index runs over several arrays of registers at once"
+)]
 
 use super::Piece;
 use super::float_x86::{SHARED_MAX, SHARING};
@@ -47,14 +51,15 @@ impl Product<'_> {
         // The first shared vector begins with a pixel's whole part, so that pixels that are not
         // four take it as their own.
         let vectors = self.own + self.shared.min(1);
-        // SAFETY: `is_held`; the pixels from `pixel` on are left.
-        unsafe {
-            match vectors {
-                1 => self.tiles::<S, 1>(s, pixel, out),
-                2 => self.tiles::<S, 2>(s, pixel, out),
-                3 => self.tiles::<S, 3>(s, pixel, out),
-                _ => self.tiles::<S, 4>(s, pixel, out),
-            }
+        match vectors {
+            // SAFETY: `is_held`; the pixels from `pixel` on are left.
+            1 => unsafe { self.tiles::<S, 1>(s, pixel, out) },
+            // SAFETY: as above.
+            2 => unsafe { self.tiles::<S, 2>(s, pixel, out) },
+            // SAFETY: as above.
+            3 => unsafe { self.tiles::<S, 3>(s, pixel, out) },
+            // SAFETY: as above.
+            _ => unsafe { self.tiles::<S, 4>(s, pixel, out) },
         }
     }
 

@@ -117,7 +117,7 @@ fn a_small_arena_is_refused_with_the_bytes_that_suffice() {
         "{detail}"
     );
     // A row of 150 bytes comes on top of what the network needs.
-    let plan = Plan::new(&Model::parse(model).unwrap(), 50);
+    let plan = Plan::microcontroller(&Model::parse(model).unwrap(), 50);
     assert_eq!(needed as usize, plan.arena_bytes + 152);
     let short = ask(&begin, model, needed as usize - 8);
     assert!(matches!(
