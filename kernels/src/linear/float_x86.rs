@@ -1,7 +1,7 @@
 //! The matrix product in single precision with AVX2 and AVX-512: packing, and what is multiplied
-//! when. The inner loops are in [`super::float_tile`].
+//! when. The inner loops are in [`super::float_tile_x86`].
 
-use super::float_tile::Product;
+use super::float_tile_x86::Product;
 use super::{Kernel, Matrix, Piece, Run, Taps, reference};
 use crate::arith::Float;
 use crate::num::float_avx2::Avx2;

@@ -11,7 +11,7 @@ mod fixed_inputs;
 #[cfg(target_arch = "x86_64")]
 mod fixed_x86;
 #[cfg(target_arch = "x86_64")]
-mod float_tile;
+mod float_tile_x86;
 #[cfg(target_arch = "x86_64")]
 mod float_x86;
 mod forms;
