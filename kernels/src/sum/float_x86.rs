@@ -6,13 +6,11 @@ use crate::num::float_avx2::Avx2;
 use crate::num::float_avx512::Avx512;
 use crate::num::simd::{Simd, entry};
 
-/// As `super::reference::float`.
+/// As `super::reference::float`, in the compiler's own vectors of the instruction set.
 #[inline(always)]
-fn run<S: Simd>(s: S, (): &(), a: &mut [f32], b: &[f32]) {
-    for (a, b) in a.chunks_mut(S::LANES).zip(b.chunks(S::LANES)) {
-        let len = a.len().min(b.len());
-        let sum = s.add(s.load(a), s.load(b));
-        s.store(a.get_mut(..len).unwrap_or_default(), sum);
+fn run<S: Simd>(_: S, (): &(), a: &mut [f32], b: &[f32]) {
+    for (a, &b) in a.iter_mut().zip(b) {
+        *a += b;
     }
 }
 
