@@ -89,8 +89,13 @@ fn judge(target: &Target, isas: &[&str]) -> Result<Vec<String>> {
     ensure!(!table.is_empty(), "{} has no variants", target.name);
     let cells = table.iter().map(|(name, count)| format!("{name} {count}"));
     let cells: Vec<_> = cells.collect();
+    let verdict = match (complaints.is_empty(), findings.can_panic) {
+        (false, _) => "a variant can panic",
+        (true, true) => "only references that variants fall back to can panic",
+        (true, false) => "nothing can panic",
+    };
     println!(
-        "no-panic {}: functions of {}",
+        "no-panic {}: {verdict}; functions of {}",
         target.name,
         cells.join(", ")
     );
