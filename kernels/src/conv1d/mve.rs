@@ -146,12 +146,21 @@ fn channels(
 
 /// Drops the oldest pixels and appends the newest.
 fn advance(history: &mut [i16], x: Rows<'_, i16>, pixels: usize) {
-    let inner = x.len();
-    let new = pixels.min(CONV1D_TAPS - 1);
-    history.copy_within(new * inner.., 0);
-    let rows = history.rchunks_exact_mut(inner).take(new);
-    for (i, row) in rows.enumerate() {
-        row.copy_from_slice(x.row(pixels - 1 - i));
+    let (inner, len) = (x.len(), history.len());
+    for tap in 0..CONV1D_TAPS - 1 {
+        // What comes `pixels` later: a pixel of the history, or one of the new ones.
+        let from = tap + pixels;
+        let Some((before, after)) = history.split_at_mut_checked(len.min(from * inner)) else {
+            return;
+        };
+        let values = match from.checked_sub(CONV1D_TAPS - 1) {
+            None => &*after,
+            Some(pixel) => x.values().get(pixel * x.stride()..).unwrap_or_default(),
+        };
+        let row = before.get_mut(tap * inner..).unwrap_or_default();
+        for (value, &from) in row.iter_mut().zip(values).take(inner) {
+            *value = from;
+        }
     }
 }
 

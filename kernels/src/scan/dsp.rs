@@ -496,11 +496,13 @@ fn run<I: FixedInput>(
     };
     let common = params.state_shift.iter().take(inner).max();
     let common = u32::from(common.copied().unwrap_or(0)).clamp(16, 32);
-    let rows = tokens
-        .u
-        .chunks_exact(inner)
-        .zip(tokens.dt.chunks_exact(inner));
-    for (i, (out, (u, dt))) in out.chunks_exact_mut(inner).zip(rows).enumerate() {
+    for i in 0..pixels {
+        let range = i * inner..(i + 1) * inner;
+        let (u, dt) = (tokens.u.get(range.clone()), tokens.dt.get(range.clone()));
+        // Nothing is missing, as just checked.
+        let (Some(u), Some(dt), Some(out)) = (u, dt, out.get_mut(range)) else {
+            return;
+        };
         let (b, c) = (row(&tokens.b, i, states), row(&tokens.c, i, states));
         let pixel = Pixel { u, dt, b, c };
         match params.decay {
