@@ -14,7 +14,7 @@ use crate::{linear, scan};
 ///
 /// Depends on the code, not on the model or the picture: nothing recurs and no buffer of the
 /// network lies on the stack. Boards paint their stack; the harness checks the most that was used
-/// (20,604 bytes on the virtual Cortex-M4F and M7) against this bound in every run.
+/// against this bound in every run, a session's frames and digests included.
 pub const STACK_BYTES: usize = 24 * 1024;
 
 /// Memory that a streamed run needs.
