@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mambalite_kernels::config::{Projection, WeightName};
-use mambalite_kernels::tap::MixerPart;
+use mambalite_kernels::tap::{MixerPart, States};
 use mambalite_kernels::{Config, Form, Layer, Tap, Value};
 
 use crate::arrays::Arrays;
@@ -188,7 +188,7 @@ impl Calibration {
 }
 
 impl Tap for Calibration {
-    const STATES: bool = true;
+    const STATES: States = States::Pixels;
 
     fn record<V: Value>(&mut self, layer: Layer, values: &[V]) {
         let values: Vec<f32> = values.iter().map(|v| v.real() as f32).collect();

@@ -366,6 +366,12 @@ pub enum Error {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Training came to values that are no numbers any more.
+    #[error("training diverged: {cause}; lower the learning rate or clip gradients harder")]
+    TrainingDiverged {
+        /// Which parameter.
+        cause: ModelError,
+    },
     /// A network cannot be quantised.
     #[error("quantise: {cause}")]
     Quantize {

@@ -16,6 +16,7 @@ pub mod plane;
 pub mod quantize;
 pub mod registry;
 pub mod resize;
+pub mod train;
 pub mod upscale;
 
 pub use error::{Error, Result};

@@ -6,7 +6,7 @@ use crate::linear::{self, Taps, apply};
 use crate::network::Block;
 use crate::rows::Rows;
 use crate::scan;
-use crate::tap::{Layer, MixerPart, Tap};
+use crate::tap::{Layer, MixerPart, States, Tap};
 use crate::variant::Kernels;
 
 /// What a mixer remembers of the pixels before.
@@ -65,10 +65,16 @@ pub fn row<A: Arithmetic, T: Tap>(
     scratch: &mut Scratch<'_, A>,
     tap: &mut T,
 ) {
-    // A tap of the states sees them after every pixel.
-    let band = if T::STATES { 1 } else { scratch.linear.band };
+    let band = match T::STATES {
+        States::Pixels => 1,
+        States::Never | States::Rows => scratch.linear.band,
+    };
     for pixels in row.chunks_mut(band * config.width) {
         step(kernels, params, config, place, pixels, state, scratch, tap);
+    }
+    if T::STATES == States::Rows {
+        let (group, block) = place;
+        tap.record(Layer::States { group, block }, state.scan);
     }
 }
 
@@ -127,7 +133,7 @@ fn step<A: Arithmetic, T: Tap>(
     };
     (kernels.scan.run)(&params.scan, &tokens, state.scan, s.scan, y);
     tap.record(layer(MixerPart::Scan), y);
-    if T::STATES {
+    if T::STATES == States::Pixels {
         tap.record(Layer::States { group, block }, state.scan);
     }
 

@@ -53,10 +53,21 @@ impl Value for f64 {
     }
 }
 
+/// When a [`Tap`] sees the states of the scans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum States {
+    /// Not at all.
+    Never,
+    /// After each row (a backward pass begins a row with them).
+    Rows,
+    /// After each pixel, which slows a run down (calibration).
+    Pixels,
+}
+
 /// A hook into a run: gets the values of each layer in raster order, in pieces.
 pub trait Tap {
-    /// Whether the scan's states are to be recorded too, after each pixel (calibration).
-    const STATES: bool = false;
+    /// When the scan's states are to be recorded too.
+    const STATES: States = States::Never;
 
     /// Takes the next values of `layer`.
     fn record<V: Value>(&mut self, layer: Layer, values: &[V]);
@@ -73,7 +84,11 @@ impl Tap for NoTap {
 
 /// Two hooks at once.
 impl<A: Tap, B: Tap> Tap for (A, B) {
-    const STATES: bool = A::STATES || B::STATES;
+    const STATES: States = if A::STATES as u8 > B::STATES as u8 {
+        A::STATES
+    } else {
+        B::STATES
+    };
 
     #[inline(always)]
     fn record<V: Value>(&mut self, layer: Layer, values: &[V]) {
@@ -118,8 +133,7 @@ pub enum Layer {
     Upsample,
     /// Picture before it is clamped, `[h * scale, w * scale, channels]`.
     Output,
-    /// States of a scan, `[N, E]` after each pixel; only for taps with [`Tap::STATES`], not
-    /// among [`Layer::all`].
+    /// States of a scan, `[N, E]`, as often as [`Tap::STATES`] says; not among [`Layer::all`].
     States {
         /// Group, from 0.
         group: u8,

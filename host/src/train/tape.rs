@@ -1,0 +1,74 @@
+//! What a forward pass leaves for the backward pass: the output of every layer.
+
+use mambalite_kernels::num::float::Real;
+use mambalite_kernels::tap::{MixerPart, States};
+use mambalite_kernels::{Config, Layer, Tap, Value};
+
+/// The hook into the kernels' run that keeps every layer.
+#[derive(Debug)]
+pub struct Tape<T> {
+    config: Config,
+    /// By [`Layer::index`], in raster order.
+    layers: Vec<Vec<T>>,
+    /// By mixer: the states after each row, `[rows, N, E]`.
+    states: Vec<Vec<T>>,
+}
+
+impl<T: Real> Tape<T> {
+    /// Makes an empty one.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            config: *config,
+            layers: vec![Vec::new(); Layer::count(config)],
+            states: vec![Vec::new(); config.groups * config.blocks],
+        }
+    }
+
+    /// Forgets the values and keeps their memory for the next run.
+    pub fn clear(&mut self) {
+        self.layers
+            .iter_mut()
+            .chain(&mut self.states)
+            .for_each(Vec::clear);
+    }
+
+    /// Returns the values of a layer.
+    pub fn layer(&self, layer: Layer) -> &[T] {
+        let index = layer.index(&self.config);
+        index
+            .and_then(|i| self.layers.get(i))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the values of a step of a mixer.
+    pub fn mixer(&self, group: usize, block: usize, part: MixerPart) -> &[T] {
+        let (group, block) = (group as u8, block as u8);
+        self.layer(Layer::Mixer { group, block, part })
+    }
+
+    /// Returns the states of a mixer after row `y`, `[N, E]`.
+    pub fn states(&self, group: usize, block: usize, y: usize) -> &[T] {
+        let len = self.config.states * self.config.inner;
+        &self.states[group * self.config.blocks + block][y * len..][..len]
+    }
+}
+
+impl<T: Real> Tap for Tape<T> {
+    const STATES: States = States::Rows;
+
+    fn record<V: Value>(&mut self, layer: Layer, values: &[V]) {
+        let kept = match layer {
+            Layer::States { group, block } => {
+                let mixer = usize::from(group) * self.config.blocks + usize::from(block);
+                self.states.get_mut(mixer)
+            }
+            _ => layer
+                .index(&self.config)
+                .and_then(|i| self.layers.get_mut(i)),
+        };
+        let Some(kept) = kept else { return };
+        let number =
+            |value: &V| <T as num_traits::NumCast>::from(value.real()).unwrap_or_else(T::zero);
+        kept.extend(values.iter().map(number));
+    }
+}
