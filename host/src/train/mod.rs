@@ -10,3 +10,6 @@ pub mod network;
 pub mod op;
 pub mod parameters;
 pub mod tape;
+
+#[cfg(test)]
+mod tests;

@@ -102,6 +102,11 @@ impl Parameters {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// Returns the orders of all identity rows, by the name of their array.
+    pub(crate) fn orders(&self) -> &BTreeMap<Param, Vec<u16>> {
+        &self.orders
+    }
+
     /// Returns the values.
     pub fn values(&self) -> &[f32] {
         &self.values

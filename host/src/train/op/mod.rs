@@ -18,7 +18,7 @@ pub mod step;
 pub mod weight;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// Runs `f` with the widest vectors of this machine.
 ///

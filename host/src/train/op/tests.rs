@@ -10,12 +10,12 @@ use super::*;
 
 /// Step of the differences. Values are multiples of a quarter of it, so that parameters, which the
 /// kernels take in single precision, move by exactly one step.
-const STEP: f64 = 1.0 / 1024.0;
+const STEP: f64 = 1.0 / 8192.0;
 /// The goal of the trainer: largest relative error of any gradient.
 const TOLERANCE: f64 = 1e-6;
 
 /// Random numbers from -`size` to `size`.
-pub(super) fn random(seed: u64, len: usize, size: f64) -> Vec<f64> {
+pub(in crate::train) fn random(seed: u64, len: usize, size: f64) -> Vec<f64> {
     let mut random = Pcg64::seed_from_u64(seed);
     let mut draw = || f64::from(random.next_u32()) / 2f64.powi(31) - 1.0;
     let grid = STEP / 4.0;
@@ -25,7 +25,7 @@ pub(super) fn random(seed: u64, len: usize, size: f64) -> Vec<f64> {
 }
 
 /// Returns the derivatives of `f` by each of `x`, to the sixth order.
-pub(super) fn differences(x: &[f64], f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+pub(in crate::train) fn differences(x: &[f64], f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
     let mut moved = x.to_vec();
     let mut at = |i: usize, steps: f64| {
         moved[i] = x[i] + steps * STEP;
@@ -43,7 +43,7 @@ pub(super) fn differences(x: &[f64], f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
 }
 
 /// Checks a gradient against differences, relative to the largest of them.
-pub(super) fn assert_close(name: &str, gradient: &[f64], differences: &[f64]) {
+pub(in crate::train) fn assert_close(name: &str, gradient: &[f64], differences: &[f64]) {
     assert_eq!(gradient.len(), differences.len(), "{name}");
     let largest = differences.iter().fold(0.0f64, |m, d| m.max(d.abs()));
     assert!(largest > 1e-3, "{name}: nothing depends on it");
