@@ -3,11 +3,11 @@
 use mambalite_kernels::Layer;
 use mambalite_kernels::config::{Projection, WeightName};
 use mambalite_kernels::model::{Param, Scope};
-use mambalite_kernels::num::float::Real;
 use mambalite_kernels::tap::MixerPart;
 
 use super::layout::{Layout, of_block, projection};
 use super::op::conv3x3::Shape;
+use super::op::lanes::Scalar;
 use super::op::matrix::Write;
 use super::op::weight::{Input, Output, Scratch as WeightScratch, Vectors, Weight};
 use super::op::{conv1d, gate, norm, scan, shuffle, step};
@@ -77,7 +77,7 @@ impl Plan {
 #[derive(Debug, Default)]
 pub struct Buffers<T> {
     weight: WeightScratch<T>,
-    scan: scan::Scratch<T>,
+    scan: scan::Scratch,
     /// `[h, w, channels * scale^2]`.
     sub_pixels: Vec<T>,
     /// The picture as the network takes it, `[h, w, channels]`.
@@ -128,7 +128,7 @@ pub struct Backward<'a, T> {
     pub observer: Option<Observer<'a, T>>,
 }
 
-impl<T: Real> Backward<'_, T> {
+impl<T: Scalar> Backward<'_, T> {
     /// Adds the gradient of the parameters.
     ///
     /// * `picture` - what went in, `[h, w, channels]`. * `output` - gradient of the output before it
@@ -452,7 +452,7 @@ impl<T: Real> Backward<'_, T> {
 }
 
 /// Returns what goes into block `block` of a group: the output of the block before.
-fn block_output<'t, T: Real>(
+fn block_output<'t, T: Scalar>(
     plan: &Plan,
     tape: &'t Tape<T>,
     group: usize,
@@ -472,7 +472,7 @@ fn block_output<'t, T: Real>(
 }
 
 /// Adds `x` to `sum`.
-fn add<T: Real>(x: &[T], sum: &mut [T]) {
+fn add<T: Scalar>(x: &[T], sum: &mut [T]) {
     for (sum, &x) in sum.iter_mut().zip(x) {
         *sum = *sum + x;
     }

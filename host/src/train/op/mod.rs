@@ -9,7 +9,7 @@
 pub mod conv1d;
 pub mod conv3x3;
 pub mod gate;
-mod lanes;
+pub mod lanes;
 pub mod matrix;
 pub mod norm;
 pub mod scan;
@@ -19,21 +19,3 @@ pub mod weight;
 
 #[cfg(test)]
 pub(super) mod tests;
-
-/// Runs `f` with the widest vectors of this machine.
-///
-/// Only what is inlined into `f` is compiled for them. The arithmetic is that of the source, fused
-/// multiply-adds included, so that the bits are the same on any machine.
-#[inline]
-fn vectorised<R>(f: impl FnOnce() -> R) -> R {
-    struct Op<F>(F);
-    impl<R, F: FnOnce() -> R> pulp::WithSimd for Op<F> {
-        type Output = R;
-
-        #[inline(always)]
-        fn with_simd<S: pulp::Simd>(self, _simd: S) -> R {
-            (self.0)()
-        }
-    }
-    pulp::Arch::new().dispatch(Op(f))
-}
