@@ -1,10 +1,10 @@
-//! What a forward pass leaves for the backward pass: the output of every layer.
+//! What a forward pass leaves for the backward pass: the outputs of the layers.
 
 use mambalite_kernels::num::float::Real;
 use mambalite_kernels::tap::{MixerPart, States};
 use mambalite_kernels::{Config, Layer, Tap, Value};
 
-/// The hook into the kernels' run that keeps every layer.
+/// The hook into the kernels' run that keeps the layers that a backward pass reads.
 #[derive(Debug)]
 pub struct Tape<T> {
     config: Config,
@@ -32,7 +32,16 @@ impl<T: Real> Tape<T> {
             .for_each(Vec::clear);
     }
 
-    /// Returns the values of a layer.
+    /// Tells whether a layer only goes into a sum or a copy, whose gradients need no values.
+    fn is_only_added(&self, layer: Layer) -> bool {
+        match layer {
+            Layer::GroupConv { .. } | Layer::ConvAfterBody | Layer::Upsample => true,
+            Layer::Mixer { part, .. } => part == MixerPart::OutProj && self.config.mixer_skip,
+            _ => false,
+        }
+    }
+
+    /// Returns the values of a layer; empty for one that is not kept.
     pub fn layer(&self, layer: Layer) -> &[T] {
         let index = layer.index(&self.config);
         index

@@ -2,7 +2,7 @@
 
 use mambalite_kernels::num::float::Real;
 
-use super::matrix::{View, Write, add_rows, multiply};
+use super::matrix::{View, Write, multiply};
 
 /// Sides of a picture and channels of the input.
 #[derive(Clone, Copy, Debug)]
@@ -38,21 +38,35 @@ pub struct Scratch<T> {
     d_input: Vec<T>,
 }
 
-/// Computes the convolution without a bias, `[h, w, outputs]`.
+impl<T: Real> Scratch<T> {
+    /// Takes the input of the convolutions that follow, `[h, w, inputs]`.
+    pub fn take_input(&mut self, shape: &Shape, x: &[T]) {
+        let (w, inputs) = (shape.width, shape.inputs);
+        let framed = &mut self.input;
+        framed.clear();
+        framed.resize((w + 2) * inputs, T::zero());
+        for row in x.chunks_exact(w * inputs) {
+            framed.resize(framed.len() + inputs, T::zero());
+            framed.extend_from_slice(row);
+            framed.resize(framed.len() + inputs, T::zero());
+        }
+        framed.resize(framed.len() + (w + 2) * inputs, T::zero());
+    }
+}
+
+/// Computes the convolution of the input taken, without a bias, `[h, w, outputs]`.
 ///
-/// * `x` - `[h, w, inputs]`. * `weights` - `[3, 3, inputs, outputs]`.
+/// * `weights` - `[3, 3, inputs, outputs]`.
 ///
 /// A backward pass needs the inner values of a low-rank convolution; they are not those of the
 /// kernels to the bit, but the gradient is exact to rounding.
 pub fn forward<T: Real>(
     shape: &Shape,
-    x: &[T],
     weights: &[T],
     outputs: usize,
     scratch: &mut Scratch<T>,
     out: &mut Vec<T>,
 ) {
-    frame(shape, x, &mut scratch.input);
     scratch.output.clear();
     scratch
         .output
@@ -73,14 +87,13 @@ pub fn forward<T: Real>(
     }
 }
 
-/// Adds the gradient of the weights, and returns that of the input where it is asked for.
+/// Adds the gradient of the weights, and returns that of the input taken where it is asked for.
 ///
 /// * `gradient` - of the output, `[h, w, outputs]`. * `d_input` - `[h, w, inputs]`, replaced.
 ///
 /// Nine products over the framed picture, one a tap, in place of a picture of patches.
 pub fn backward<T: Real>(
     shape: &Shape,
-    x: &[T],
     weights: &[T],
     gradient: &[T],
     d_weights: &mut [T],
@@ -89,7 +102,6 @@ pub fn backward<T: Real>(
 ) {
     let outputs = gradient.len() / (shape.width * shape.height);
     let (inputs, rows) = (shape.inputs, shape.rows());
-    frame(shape, x, &mut scratch.input);
     scratch.output.clear();
     for row in gradient.chunks_exact(shape.width * outputs) {
         scratch.output.extend_from_slice(row);
@@ -135,22 +147,4 @@ pub fn backward<T: Real>(
             d_input.extend_from_slice(&row[inputs..][..shape.width * inputs]);
         }
     }
-}
-
-/// Adds the gradient of the bias: the sum over the pixels.
-pub fn backward_bias<T: Real>(gradient: &[T], d_bias: &mut [T]) {
-    add_rows(gradient, d_bias.len(), d_bias.len(), d_bias);
-}
-
-/// Puts zeros around a picture `[h, w, inputs]`.
-fn frame<T: Real>(shape: &Shape, x: &[T], out: &mut Vec<T>) {
-    let (w, inputs) = (shape.width, shape.inputs);
-    out.clear();
-    out.resize((w + 2) * inputs, T::zero());
-    for row in x.chunks_exact(w * inputs) {
-        out.resize(out.len() + inputs, T::zero());
-        out.extend_from_slice(row);
-        out.resize(out.len() + inputs, T::zero());
-    }
-    out.resize(out.len() + (w + 2) * inputs, T::zero());
 }

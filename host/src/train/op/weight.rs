@@ -111,6 +111,9 @@ impl Weight {
         s: &mut Scratch<T>,
     ) {
         let (outputs, rank) = (self.outputs, self.rank);
+        if let Input::Picture(x, shape) = input {
+            s.conv3x3.take_input(&shape, x);
+        }
         let (v, u, others) = match &self.parts {
             Parts::Dense { weight, bias } => {
                 add_rows(
@@ -209,12 +212,12 @@ fn first<T: Real>(
                 multiply(g, w.transposed(), d_x, stride, write);
             }
         }
-        Input::Picture(x, shape) => {
+        Input::Picture(_, shape) => {
             let d_input = match output {
                 Output::Picture(d_input) => Some(d_input),
                 _ => None,
             };
-            conv3x3::backward(&shape, x, weights, gradient, d_weights, d_input, scratch);
+            conv3x3::backward(&shape, weights, gradient, d_weights, d_input, scratch);
         }
     }
 }
@@ -239,8 +242,8 @@ fn inner<T: Real>(
             let w = View::new(weights, (inputs, rank), rank);
             multiply(x, w, middle, rank, Write::Replace);
         }
-        Input::Picture(x, shape) => {
-            conv3x3::forward(&shape, x, weights, rank, scratch, middle);
+        Input::Picture(_, shape) => {
+            conv3x3::forward(&shape, weights, rank, scratch, middle);
         }
     }
 }
