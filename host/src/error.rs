@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use mambalite_kernels::{ExecError, ModelError, Precision};
 
 use crate::checkpoint::CheckpointError;
+use crate::compress::CompressError;
 use crate::import::ImportError;
 use crate::quantize::QuantizeError;
 
@@ -371,6 +372,12 @@ pub enum Error {
     TrainingDiverged {
         /// Which parameter.
         cause: ModelError,
+    },
+    /// A network cannot be compressed.
+    #[error("compress: {cause}")]
+    Compress {
+        /// Why.
+        cause: CompressError,
     },
     /// A network cannot be quantised.
     #[error("quantise: {cause}")]

@@ -5,6 +5,7 @@ pub mod arrays;
 pub mod atomic_file;
 mod calibrate;
 pub mod checkpoint;
+pub mod compress;
 pub mod dataset;
 pub mod error;
 pub mod import;

@@ -1,5 +1,7 @@
 //! The command line: arguments, exit codes, and one file for each command.
 
+mod calibration;
+mod compress;
 mod eval;
 mod import;
 mod inspect;
@@ -45,6 +47,7 @@ enum Command {
     Upscale(upscale::Cmd),
     Eval(eval::Cmd),
     Quantize(quantize::Cmd),
+    Compress(compress::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -57,6 +60,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Upscale(cmd) => cmd.run(output),
         Command::Eval(cmd) => cmd.run(output),
         Command::Quantize(cmd) => cmd.run(output),
+        Command::Compress(cmd) => cmd.run(output),
     }))
 }
 

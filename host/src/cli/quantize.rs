@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mambalite::dataset::{Dataset, LoadedPair, Pair};
+use mambalite::dataset::Dataset;
 use mambalite::metrics::{luma, psnr};
 use mambalite::model_file::ModelFile;
-use mambalite::picture::{self, Picture};
+use mambalite::picture::Picture;
 use mambalite::quantize::quantize;
-use mambalite::upscale::{Executor, color, upscale};
+use mambalite::upscale::{Executor, upscale};
 use mambalite::{Result, registry};
 use mambalite_kernels::Precision;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::network::{count, fixed_precision_parser, hash};
+use super::calibration::{Calibration, CalibrationArgs, EvalArgs, eval_means};
+use super::network::{fixed_precision_parser, hash};
 use super::output::{Output, refuse_input, refuse_missing_folder};
 use super::{progress, usage_error};
 
@@ -36,37 +37,19 @@ pub(crate) struct Cmd {
     /// Name of a shipped model, or an f32 model file.
     #[arg(value_name = "NAME|FILE")]
     model: String,
-    /// Folder of pictures like those that the model will see.
-    #[arg(long, value_name = "DIR")]
-    calibration: PathBuf,
-    /// The calibration pictures are of low resolution already.
-    #[arg(long)]
-    calibration_lr: bool,
+    #[command(flatten)]
+    calibration: CalibrationArgs,
     /// Number format of the new model.
     #[arg(long, value_parser = fixed_precision_parser())]
     precision: Precision,
     /// Part of the values that a range covers, in percent; what lies beyond is clipped.
     #[arg(long, value_name = "PERCENT", default_value_t = 99.99)]
     percentile: f64,
-    /// Takes this many of the calibration pictures, evenly spread over their names.
-    #[arg(long, value_name = "N", default_value_t = 32,
-          value_parser = clap::value_parser!(u32).range(1..))]
-    pictures: u32,
-    /// Folder of high-resolution pictures to score both models on.
-    #[arg(long, value_name = "DIR")]
-    eval_dataset: Option<PathBuf>,
-    /// Folder of the low-resolution pictures of --eval-dataset.
-    #[arg(long, value_name = "DIR", requires = "eval_dataset")]
-    lr: Option<PathBuf>,
+    #[command(flatten)]
+    eval: EvalArgs,
     /// Model file to write (.mls).
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-}
-
-/// Calibration pictures: low resolution, and high resolution where it is known.
-struct Calibration {
-    low: Vec<Picture>,
-    high: Vec<Option<Picture>>,
 }
 
 /// Mean PSNR on luma in dB.
@@ -108,8 +91,8 @@ impl Cmd {
         let single = registry::load(&self.model, Some(Precision::F32))?;
         refuse_input(&self.output, &[PathBuf::from(&self.model)])?;
         refuse_missing_folder(&self.output)?;
-        let eval_set = self.eval_set(&single)?;
-        let calibration = self.calibration(&single)?;
+        let eval_set = self.eval.open(&single)?;
+        let calibration = self.calibration.load(&single)?;
         let bar = progress::bar(output, calibration.low.len() as u64, "pictures");
         bar.set_message("calibrating");
         let fixed = quantize(
@@ -122,7 +105,7 @@ impl Cmd {
         bar.finish_and_clear();
         let fixed = fixed?;
         fixed.save(&self.output)?;
-        let cost = calibration.cost(&single, &fixed, output)?;
+        let cost = Cost::of_calibration(&calibration, &single, &fixed, output)?;
         output.print(&cost, || cost.text(self.precision))?;
         if let Some(set) = eval_set {
             let cost = eval_cost(&set, &single, &fixed, output)?;
@@ -151,46 +134,19 @@ impl Cmd {
             )
         })
     }
-
-    /// Opens the evaluation set, before the work begins.
-    fn eval_set(&self, single: &ModelFile) -> Result<Option<Dataset>> {
-        let model = single.model();
-        let config = model.config();
-        let open = |high| Dataset::open(high, self.lr.as_deref(), config.scale, color(config));
-        self.eval_dataset.as_deref().map(open).transpose()
-    }
-
-    /// Reads the calibration pictures.
-    fn calibration(&self, single: &ModelFile) -> Result<Calibration> {
-        let model = single.model();
-        let config = model.config();
-        let color = color(config);
-        let wanted = self.pictures as usize;
-        if self.calibration_lr {
-            let paths = spread(picture::find_in_folder(&self.calibration)?, wanted);
-            let load = |path: &PathBuf| Picture::load(path, color);
-            let low = paths.par_iter().map(load).collect::<Result<Vec<_>>>()?;
-            let high = low.iter().map(|_| None).collect();
-            return Ok(Calibration { low, high });
-        }
-        let set = Dataset::open(&self.calibration, None, config.scale, color)?;
-        let load = |pair: &Pair| {
-            let LoadedPair { high, low } = set.load(pair)?;
-            Ok((low, Some(high)))
-        };
-        let pairs = spread(set.pairs().to_vec(), wanted);
-        let loaded = pairs.par_iter().map(load).collect::<Result<Vec<_>>>()?;
-        let (low, high) = loaded.into_iter().unzip();
-        Ok(Calibration { low, high })
-    }
 }
 
-impl Calibration {
-    /// Runs both models on the pictures.
-    fn cost(&self, single: &ModelFile, fixed: &ModelFile, output: Output) -> Result<Cost> {
+impl Cost {
+    /// Runs both models on the calibration pictures.
+    fn of_calibration(
+        pictures: &Calibration,
+        single: &ModelFile,
+        fixed: &ModelFile,
+        output: Output,
+    ) -> Result<Cost> {
         let (single, fixed) = (single.model(), fixed.model());
         let scale = single.config().scale;
-        let bar = progress::bar(output, self.low.len() as u64, "pictures");
+        let bar = progress::bar(output, pictures.low.len() as u64, "pictures");
         bar.set_message("comparing");
         let score = |(low, high): (&Picture, &Option<Picture>)| {
             let ours = upscale(&fixed, low, Executor::Stream)?;
@@ -208,7 +164,7 @@ impl Calibration {
             };
             Ok((against_high, luma_psnr(&theirs, &ours)?))
         };
-        let pairs = self.low.par_iter().zip(&self.high);
+        let pairs = pictures.low.par_iter().zip(&pictures.high);
         let scores = pairs.map(score).collect::<Result<Vec<_>>>();
         bar.finish_and_clear();
         let scores = scores?;
@@ -218,16 +174,14 @@ impl Calibration {
             (mean(&theirs), mean(&ours))
         });
         let to_f32: Vec<f64> = scores.iter().map(|it| it.1).collect();
-        Ok(Cost::new(
+        Ok(Self::new(
             "calibration",
             scores.len(),
             means,
             Some(mean(&to_f32)),
         ))
     }
-}
 
-impl Cost {
     fn new(
         set: &'static str,
         pictures: usize,
@@ -260,30 +214,13 @@ impl Cost {
 
 /// Scores both models on the evaluation set.
 fn eval_cost(set: &Dataset, single: &ModelFile, fixed: &ModelFile, output: Output) -> Result<Cost> {
-    let bar = progress::bar(output, 2 * count(set), "pictures");
-    bar.set_message("evaluating");
-    let mean = |file: &ModelFile| -> Result<f64> {
-        let model = file.model();
-        let evaluation = set.evaluate(|low| {
-            let high = upscale(&model, low, Executor::Stream);
-            bar.inc(1);
-            high
-        })?;
-        Ok(evaluation.mean.psnr_y)
-    };
-    let means = mean(single).and_then(|theirs| Ok((theirs, mean(fixed)?)));
-    bar.finish_and_clear();
-    Ok(Cost::new("eval", set.pairs().len(), Some(means?), None))
-}
-
-/// Takes at most `wanted`, evenly spread, in order.
-fn spread<T: Clone>(all: Vec<T>, wanted: usize) -> Vec<T> {
-    if all.len() <= wanted {
-        return all;
-    }
-    (0..wanted)
-        .map(|i| all[i * all.len() / wanted].clone())
-        .collect()
+    let means = eval_means(set, [single, fixed], output)?;
+    Ok(Cost::new(
+        "eval",
+        set.pairs().len(),
+        Some((means[0], means[1])),
+        None,
+    ))
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -293,14 +230,6 @@ fn mean(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pictures_are_spread_evenly() {
-        let all: Vec<usize> = (0..10).collect();
-        assert_eq!(spread(all.clone(), 3), [0, 3, 6]);
-        assert_eq!(spread(all.clone(), 10), all);
-        assert_eq!(spread(all.clone(), 99), all);
-    }
 
     #[test]
     fn costs_are_f32_less_fixed() {

@@ -71,6 +71,7 @@ impl<T: Real> Tap for Tape<T> {
                 let mixer = usize::from(group) * self.config.blocks + usize::from(block);
                 self.states.get_mut(mixer)
             }
+            _ if self.is_only_added(layer) => None,
             _ => layer
                 .index(&self.config)
                 .and_then(|i| self.layers.get_mut(i)),
