@@ -103,7 +103,8 @@ impl Parameters {
     }
 
     /// Returns the orders of all identity rows, by the name of their array.
-    pub(crate) fn orders(&self) -> &BTreeMap<Param, Vec<u16>> {
+    #[cfg(test)]
+    pub(super) fn orders(&self) -> &BTreeMap<Param, Vec<u16>> {
         &self.orders
     }
 
