@@ -40,9 +40,13 @@ pub fn allocate(
             .map(|choice| cheapest(choice, price, factored))
             .collect()
     };
-    let (limit, cost): (usize, &dyn Fn(&[Form]) -> usize) = match budget {
-        Budget::Parameters(limit) => (limit, &|f| config.parameters(f.iter().copied())),
-        Budget::Macs(limit) => (limit, &|f| config.macs_per_pixel(f.iter().copied())),
+    let (Budget::Parameters(limit) | Budget::Macs(limit)) = budget;
+    let cost = |forms: &[Form]| {
+        let forms = forms.iter().copied();
+        match budget {
+            Budget::Parameters(_) => config.parameters(forms),
+            Budget::Macs(_) => config.macs_per_pixel(forms),
+        }
     };
     if cost(&at(0.0)) <= limit {
         return Ok(at(0.0));

@@ -67,6 +67,10 @@ impl Plan {
         }
     }
 
+    fn block(&self, group: usize, block: usize) -> &Block {
+        &self.blocks[group * self.layout.config().blocks + block]
+    }
+
     /// Returns where the parameters lie.
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -98,6 +102,8 @@ pub struct Buffers<T> {
     d_in_proj: Vec<T>,
     /// `[h, w, R + 2 N]`.
     d_projected: Vec<T>,
+    /// `[h, w, C]`.
+    d_normed: Vec<T>,
     /// `[N, E]`.
     d_states: Vec<T>,
     /// `[N, E]` or `[1, E]`.
@@ -229,44 +235,62 @@ impl<T: Scalar> Backward<'_, T> {
     /// Takes the gradient of a block's output, the trunk, to that of its input.
     fn block(&mut self, group: usize, block: usize, gradient: &mut [T], b: &mut Buffers<T>) {
         let config = *self.plan.layout.config();
-        let (c, e) = (config.width, config.inner);
-        let pixels = self.size.0 * self.size.1;
-        let (plan, tape) = (self.plan, self.tape);
-        let of = |part| tape.mixer(group, block, part);
-        let weights = &plan.blocks[group * config.blocks + block];
-        let width = config.projected();
+        let (e, pixels) = (config.inner, self.size.0 * self.size.1);
         for (buffer, len) in [
             (&mut b.d_y, e),
             (&mut b.d_u, e),
             (&mut b.d_dt, e),
             (&mut b.d_in_proj, 2 * e),
-            (&mut b.d_projected, width),
+            (&mut b.d_projected, config.projected()),
+            (&mut b.d_normed, config.width),
         ] {
             buffer.resize(pixels * len, T::zero());
         }
-        let mixed = Output::Rows(&mut b.d_y, e, Write::Replace);
-        let gated = Input::Rows(of(MixerPart::Gate), e);
-        self.weight(
-            &weights.out_proj,
-            gated,
-            &b.trunk,
-            gradient,
-            mixed,
-            &mut b.weight,
-        );
-        let in_proj = of(MixerPart::InProj);
-        gate::backward(
-            of(MixerPart::Scan),
-            in_proj,
-            e,
-            &mut b.d_y,
-            &mut b.d_in_proj,
-        );
+        self.mixer_output((group, block), gradient, b);
         self.scan(group, block, gradient, b);
+        self.scan_inputs((group, block), gradient, b);
+        self.conv1d((group, block), gradient, b);
+        self.mixer_input((group, block), gradient, b);
+        if config.mixer_skip {
+            add(&b.d_normed, &mut b.trunk);
+        } else {
+            b.trunk.clone_from(&b.d_normed);
+        }
+    }
+
+    /// Takes the gradient of the trunk to those of the scan's output and of z.
+    fn mixer_output(
+        &mut self,
+        (group, block): (usize, usize),
+        gradient: &mut [T],
+        b: &mut Buffers<T>,
+    ) {
+        let (plan, tape) = (self.plan, self.tape);
+        let (e, of) = (plan.layout.config().inner, |part| {
+            tape.mixer(group, block, part)
+        });
+        let weight = &plan.block(group, block).out_proj;
+        let gated = Input::Rows(of(MixerPart::Gate), e);
+        let d_gated = Output::Rows(&mut b.d_y, e, Write::Replace);
+        self.weight(weight, gated, &b.trunk, gradient, d_gated, &mut b.weight);
+        let (y, in_proj) = (of(MixerPart::Scan), of(MixerPart::InProj));
+        gate::backward(y, in_proj, e, &mut b.d_y, &mut b.d_in_proj);
+    }
+
+    /// Takes the gradients of the step size, B and C to that of u, added to what it has.
+    fn scan_inputs(
+        &mut self,
+        (group, block): (usize, usize),
+        gradient: &mut [T],
+        b: &mut Buffers<T>,
+    ) {
+        let (plan, tape) = (self.plan, self.tape);
+        let (config, of) = (plan.layout.config(), |part| tape.mixer(group, block, part));
+        let (e, width) = (config.inner, config.projected());
+        let weights = plan.block(group, block);
         step::backward(of(MixerPart::Dt), &mut b.d_dt);
-        let projected = of(MixerPart::XProj);
+        let input = Input::Rows(of(MixerPart::XProj), width);
         let steps = Output::Rows(&mut b.d_projected, width, Write::Replace);
-        let input = Input::Rows(projected, width);
         self.weight(
             &weights.dt_proj,
             input,
@@ -275,8 +299,8 @@ impl<T: Scalar> Backward<'_, T> {
             steps,
             &mut b.weight,
         );
-        let u = Output::Rows(&mut b.d_u, e, Write::Add);
         let input = Input::Rows(of(MixerPart::Conv1d), e);
+        let u = Output::Rows(&mut b.d_u, e, Write::Add);
         self.weight(
             &weights.x_proj,
             input,
@@ -285,28 +309,31 @@ impl<T: Scalar> Backward<'_, T> {
             u,
             &mut b.weight,
         );
-        self.conv1d((group, block), gradient, b);
-        let normed = Input::Rows(of(MixerPart::Norm), c);
-        let mut d_normed = std::mem::take(&mut b.d_y);
-        d_normed.resize(pixels * c, T::zero());
-        let output = Output::Rows(&mut d_normed, c, Write::Replace);
+    }
+
+    /// Takes the gradients of u and z to that of the block's input past the skip.
+    fn mixer_input(
+        &mut self,
+        (group, block): (usize, usize),
+        gradient: &mut [T],
+        b: &mut Buffers<T>,
+    ) {
+        let (plan, tape) = (self.plan, self.tape);
+        let c = plan.layout.config().width;
+        let normed = Input::Rows(tape.mixer(group, block, MixerPart::Norm), c);
+        let d_normed = Output::Rows(&mut b.d_normed, c, Write::Replace);
+        let weight = &plan.block(group, block).in_proj;
         self.weight(
-            &weights.in_proj,
+            weight,
             normed,
             &b.d_in_proj,
             gradient,
-            output,
+            d_normed,
             &mut b.weight,
         );
         let input = block_output(plan, tape, group, block);
         let scope = Scope::Block(group as u8, block as u8);
-        self.norm("norm", scope, input, &mut d_normed, gradient);
-        if config.mixer_skip {
-            add(&d_normed, &mut b.trunk);
-        } else {
-            b.trunk.clone_from(&d_normed);
-        }
-        b.d_y = d_normed;
+        self.norm("norm", scope, input, &mut b.d_normed, gradient);
     }
 
     /// Takes the gradient of the scan's output, `d_y`, to those of u, step size, B and C.

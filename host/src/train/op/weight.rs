@@ -114,25 +114,17 @@ impl Weight {
         if let Input::Picture(x, shape) = input {
             s.conv3x3.take_input(&shape, x);
         }
-        let (v, u, others) = match &self.parts {
+        s.d_middle.clear();
+        let v = match &self.parts {
             Parts::Dense { weight, bias } => {
-                add_rows(
-                    gradient,
-                    outputs,
-                    outputs,
-                    &mut vectors.gradient[bias.clone()],
-                );
+                vectors.add_bias(bias, gradient, outputs);
                 let conv = &mut s.conv3x3;
                 return first(vectors, weight, input, (gradient, outputs), output, conv);
             }
             Parts::LowRank { v, u, bias } => {
-                add_rows(
-                    gradient,
-                    outputs,
-                    outputs,
-                    &mut vectors.gradient[bias.clone()],
-                );
-                (v, u, gradient)
+                vectors.add_bias(bias, gradient, outputs);
+                s.second(vectors, (v, u), rank, input, (gradient, outputs));
+                v
             }
             Parts::IdentityRows {
                 v,
@@ -141,51 +133,65 @@ impl Weight {
                 bias,
                 order,
             } => {
-                put_in_order(gradient, order, &mut s.ordered);
-                let sums = &mut vectors.gradient[copies_bias.clone()];
-                add_rows(&s.ordered, sums.len(), outputs, sums);
-                let others = &s.ordered[rank..];
-                let sums = &mut vectors.gradient[bias.clone()];
-                add_rows(others, sums.len(), outputs, sums);
-                (v, u, others)
-            }
-        };
-        let pixels = gradient.len() / outputs;
-        s.d_middle.clear();
-        let write = match &self.parts {
-            Parts::IdentityRows { .. } => {
-                for copies in s.ordered.chunks_exact(outputs) {
-                    s.d_middle.extend_from_slice(&copies[..rank]);
+                let mut ordered = std::mem::take(&mut s.ordered);
+                put_in_order(gradient, order, &mut ordered);
+                let others = &ordered[rank..];
+                vectors.add_bias(copies_bias, &ordered, outputs);
+                vectors.add_bias(bias, others, outputs);
+                for pixel in ordered.chunks_exact(outputs) {
+                    s.d_middle.extend_from_slice(&pixel[..rank]);
                 }
-                Write::Add
-            }
-            _ => {
-                s.d_middle.resize(pixels * rank, T::zero());
-                Write::Replace
+                s.second(vectors, (v, u), rank, input, (others, outputs));
+                s.ordered = ordered;
+                v
             }
         };
+        let middle = (s.d_middle.as_slice(), rank);
+        first(vectors, v, input, middle, output, &mut s.conv3x3);
+    }
+}
+
+impl<T: Real> Vectors<'_, T> {
+    /// Adds the gradient of a bias: the sums of columns of rows that are `stride` numbers apart.
+    fn add_bias(&mut self, bias: &Range<usize>, rows: &[T], stride: usize) {
+        add_rows(rows, bias.len(), stride, &mut self.gradient[bias.clone()]);
+    }
+}
+
+impl<T: Real> Scratch<T> {
+    /// Backward pass of the matrix `u` that takes the inner values: its gradient, and that of
+    /// the inner values, which is added to what `d_middle` has.
+    ///
+    /// * `gradient` - rows of its outputs, and the numbers from one row to the next.
+    fn second(
+        &mut self,
+        vectors: &mut Vectors<'_, T>,
+        (v, u): (&Range<usize>, &Range<usize>),
+        rank: usize,
+        input: Input<'_, T>,
+        (gradient, stride): (&[T], usize),
+    ) {
         inner(
             vectors.values,
             v,
             rank,
             input,
-            &mut s.conv3x3,
-            &mut s.middle,
+            &mut self.conv3x3,
+            &mut self.middle,
         );
-        let columns = u.len() / rank;
-        let others = View::new(others, (pixels, columns), outputs);
-        let middle = View::new(&s.middle, (pixels, rank), rank);
+        let (pixels, columns) = (self.middle.len() / rank, u.len() / rank);
+        self.d_middle.resize(pixels * rank, T::zero());
+        let gradient = View::new(gradient, (pixels, columns), stride);
+        let middle = View::new(&self.middle, (pixels, rank), rank);
         let d_u = &mut vectors.gradient[u.clone()];
-        multiply(middle.transposed(), others, d_u, columns, Write::Add);
+        multiply(middle.transposed(), gradient, d_u, columns, Write::Add);
         let u = View::new(&vectors.values[u.clone()], (rank, columns), columns);
-        multiply(others, u.transposed(), &mut s.d_middle, rank, write);
-        first(
-            vectors,
-            v,
-            input,
-            (&s.d_middle, rank),
-            output,
-            &mut s.conv3x3,
+        multiply(
+            gradient,
+            u.transposed(),
+            &mut self.d_middle,
+            rank,
+            Write::Add,
         );
     }
 }
