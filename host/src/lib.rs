@@ -3,7 +3,6 @@
 
 pub mod arrays;
 pub mod atomic_file;
-mod calibrate;
 pub mod checkpoint;
 pub mod compress;
 pub mod dataset;

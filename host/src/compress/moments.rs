@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::CompressError;
 use crate::Result;
 use crate::picture::Picture;
-use crate::train::backward::{Backward, Buffers, Plan};
+use crate::train::backward::{Backward, Buffers, Plan, Watch};
 use crate::train::network::forward;
 use crate::train::op::matrix::{View, Write, multiply};
 use crate::train::op::weight::Input;
@@ -56,9 +56,9 @@ pub fn collect(
                 forward(&model, patch, &mut arena, &mut tape)?;
                 let seed = (batch * AT_ONCE + i) as u64;
                 let probe = normal(seed, tape.layer(Layer::Output).len());
-                let mut moments = vec![Moments::default(); n_weights];
-                let mut observer = |index: usize, input: Input<'_, f32>, gradient: &[f32]| {
-                    moments[index] = of_weight(input, gradient, parameters, index);
+                let mut collector = Collector {
+                    parameters,
+                    moments: vec![Moments::default(); n_weights],
                 };
                 let mut unused = vec![0.0; parameters.values().len()];
                 Backward {
@@ -67,10 +67,10 @@ pub fn collect(
                     tape: &tape,
                     size: (patch.width(), patch.height()),
                     buffers: &mut Buffers::default(),
-                    observer: Some(&mut observer),
+                    watch: &mut collector,
                 }
                 .run(patch.data(), &probe, &mut unused);
-                Ok(moments)
+                Ok(collector.moments)
             })
             .collect();
         for part in parts? {
@@ -82,6 +82,18 @@ pub fn collect(
         progress((batch * AT_ONCE + patches.len()).min(batch * AT_ONCE + AT_ONCE));
     }
     Ok(sums)
+}
+
+/// Keeps the moments of the weights of a backward pass.
+struct Collector<'p> {
+    parameters: &'p Parameters,
+    moments: Vec<Moments>,
+}
+
+impl Watch<f32> for Collector<'_> {
+    fn weight(&mut self, index: usize, input: Input<'_, f32>, gradient: &[f32]) {
+        self.moments[index] = of_weight(input, gradient, self.parameters, index);
+    }
 }
 
 fn add(sum: &mut DMatrix<f64>, part: DMatrix<f64>) {

@@ -114,9 +114,37 @@ pub struct Buffers<T> {
     zeros: Vec<T>,
 }
 
-/// What a backward pass tells of each weight on its way: its place among the weights, its input
-/// and the gradient of its output, `[pixels, outputs]`.
-pub type Observer<'o, T> = &'o mut dyn FnMut(usize, Input<'_, T>, &[T]);
+/// Looks at a backward pass on its way.
+pub trait Watch<T> {
+    /// Takes a weight: its place among the weights, its input and the gradient of its output,
+    /// `[pixels, outputs]`.
+    fn weight(&mut self, _index: usize, _input: Input<'_, T>, _gradient: &[T]) {}
+
+    /// Takes the gradient of a layer that matrix products take as their input, and may change it:
+    /// the outputs of norms, causal convolutions and gates.
+    fn operand(&mut self, _layer: Layer, _gradient: &mut [T]) {}
+}
+
+/// Looks at nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Unwatched;
+
+impl<T> Watch<T> for Unwatched {}
+
+/// Looks only where there is something that looks.
+impl<T, W: Watch<T>> Watch<T> for Option<W> {
+    fn weight(&mut self, index: usize, input: Input<'_, T>, gradient: &[T]) {
+        if let Some(watch) = self {
+            watch.weight(index, input, gradient);
+        }
+    }
+
+    fn operand(&mut self, layer: Layer, gradient: &mut [T]) {
+        if let Some(watch) = self {
+            watch.operand(layer, gradient);
+        }
+    }
+}
 
 /// A backward pass over one picture.
 pub struct Backward<'a, T> {
@@ -130,8 +158,8 @@ pub struct Backward<'a, T> {
     pub size: (usize, usize),
     /// Buffers.
     pub buffers: &'a mut Buffers<T>,
-    /// Is shown every weight.
-    pub observer: Option<Observer<'a, T>>,
+    /// Looks at it.
+    pub watch: &'a mut dyn Watch<T>,
 }
 
 impl<T: Scalar> Backward<'_, T> {
@@ -166,6 +194,7 @@ impl<T: Scalar> Backward<'_, T> {
             Some(&mut b.trunk),
             &mut b.weight,
         );
+        self.watch.operand(Layer::NormLast, &mut b.trunk);
         let group = config.groups as u8 - 1;
         let last = tape.layer(Layer::Group { group });
         self.norm("norm_f", Scope::Network, last, &mut b.trunk, gradient);
@@ -249,6 +278,7 @@ impl<T: Scalar> Backward<'_, T> {
         self.mixer_output((group, block), gradient, b);
         self.scan(group, block, gradient, b);
         self.scan_inputs((group, block), gradient, b);
+        self.operand((group, block), MixerPart::Conv1d, &mut b.d_u);
         self.conv1d((group, block), gradient, b);
         self.mixer_input((group, block), gradient, b);
         if config.mixer_skip {
@@ -273,6 +303,7 @@ impl<T: Scalar> Backward<'_, T> {
         let gated = Input::Rows(of(MixerPart::Gate), e);
         let d_gated = Output::Rows(&mut b.d_y, e, Write::Replace);
         self.weight(weight, gated, &b.trunk, gradient, d_gated, &mut b.weight);
+        self.operand((group, block), MixerPart::Gate, &mut b.d_y);
         let (y, in_proj) = (of(MixerPart::Scan), of(MixerPart::InProj));
         gate::backward(y, in_proj, e, &mut b.d_y, &mut b.d_in_proj);
     }
@@ -331,6 +362,7 @@ impl<T: Scalar> Backward<'_, T> {
             d_normed,
             &mut b.weight,
         );
+        self.operand((group, block), MixerPart::Norm, &mut b.d_normed);
         let input = block_output(plan, tape, group, block);
         let scope = Scope::Block(group as u8, block as u8);
         self.norm("norm", scope, input, &mut b.d_normed, gradient);
@@ -415,6 +447,12 @@ impl<T: Scalar> Backward<'_, T> {
         );
     }
 
+    fn operand(&mut self, (group, block): (usize, usize), part: MixerPart, gradient: &mut [T]) {
+        let (group, block) = (group as u8, block as u8);
+        self.watch
+            .operand(Layer::Mixer { group, block, part }, gradient);
+    }
+
     fn norm(
         &self,
         name: &'static str,
@@ -467,9 +505,7 @@ impl<T: Scalar> Backward<'_, T> {
         output: Output<'_, T>,
         scratch: &mut WeightScratch<T>,
     ) {
-        if let Some(observer) = &mut self.observer {
-            observer(weight.index, input, d_output);
-        }
+        self.watch.weight(weight.index, input, d_output);
         let mut vectors = Vectors {
             values: self.values,
             gradient,

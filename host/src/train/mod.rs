@@ -9,6 +9,7 @@ pub mod layout;
 pub mod network;
 pub mod op;
 pub mod parameters;
+mod quantization;
 pub mod tape;
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
 //! Loss and gradient of a batch of patches.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
 
-use mambalite_kernels::arith::Float;
-use mambalite_kernels::{Kernels, Layer, Model, Plan as MemoryPlan, Stream};
+use mambalite_kernels::{Layer, Model, Plan as MemoryPlan, Precision, Upscaler};
 use rayon::prelude::*;
 
 use super::backward::{Backward, Buffers, Plan};
 use super::parameters::Parameters;
+use super::quantization::{Quantization, Step};
 use super::tape::Tape;
 use crate::model_file::ModelFile;
 use crate::picture::Picture;
 use crate::upscale::check_channels;
 use crate::{Error, Result};
+
+/// Parameters whose gradients a thread adds at a time.
+const CHUNK: usize = 4096;
 
 /// The loss of a patch: takes its place in the batch and the output before it is clamped, `[h scale,
 /// w scale, channels]` with 1 for white; sets the gradient, and returns the loss.
@@ -22,6 +26,7 @@ pub type Objective<'o> = dyn Fn(usize, &[f32], &mut [f32]) -> f64 + Sync + 'o;
 #[derive(Debug)]
 pub struct Network {
     parameters: Parameters,
+    quantization: Option<Quantization>,
     plan: Plan,
     /// Memory of as many patches as ever were under way at once.
     workspaces: Mutex<Vec<Workspace>>,
@@ -37,13 +42,34 @@ struct Workspace {
 }
 
 impl Network {
-    /// Takes the network of some parameters.
+    /// Takes the network of some parameters, to be trained in single precision.
     pub fn new(parameters: Parameters) -> Self {
         Self {
             plan: Plan::new(&parameters),
             parameters,
+            quantization: None,
             workspaces: Mutex::new(Vec::new()),
         }
+    }
+
+    /// Takes the network of some parameters, to be trained through fixed point.
+    ///
+    /// * `pictures` - LR pictures that show the ranges of its tensors. * `percentile` - of the
+    ///   magnitudes of an 8-bit tensor that are not clipped at the start, such as 99.9.
+    ///
+    /// # Errors
+    /// [`Error::Quantize`], and what running the pictures gives.
+    pub fn quantized(
+        parameters: Parameters,
+        precision: Precision,
+        pictures: &[Picture],
+        percentile: f64,
+    ) -> Result<Self> {
+        let quantization = Quantization::new(&parameters, precision, pictures, percentile)?;
+        Ok(Self {
+            quantization: Some(quantization),
+            ..Self::new(parameters)
+        })
     }
 
     /// Returns the parameters that the network began with.
@@ -51,10 +77,18 @@ impl Network {
         &self.parameters
     }
 
+    /// Returns the vector that training begins with: the parameters, and the ranges that are
+    /// learned with them.
+    pub fn initial(&self) -> Vec<f32> {
+        let mut values = self.parameters.values().to_vec();
+        values.extend(self.quantization.iter().flat_map(Quantization::initial));
+        values
+    }
+
     /// Computes the mean loss over patches and its gradient, with the threads of the pool that it
     /// is called in.
     ///
-    /// * `values` - of the parameters. * `gradient` - as long, replaced.
+    /// * `values` - as [`Network::initial`] has them. * `gradient` - as long, replaced.
     ///
     /// Each patch has a gradient of its own, and these are added in the order of the patches: the
     /// bits do not depend on the threads.
@@ -69,60 +103,91 @@ impl Network {
         objective: &Objective<'_>,
         gradient: &mut [f32],
     ) -> Result<f64> {
-        let file = self.to_file(values)?;
-        let model = file.model();
+        let step = self.step(values)?;
+        let model = step.file.model();
         let indices = (0..patches.len()).into_par_iter().with_max_len(1);
         let parts: Result<Vec<(f64, Vec<f32>)>> = indices
-            .map(|i| self.patch(&model, values, (i, &patches[i]), objective))
+            .map(|i| self.patch(&model, &step, (i, &patches[i]), objective))
             .collect();
         let parts = parts?;
         let share = 1.0 / patches.len() as f32;
-        gradient
-            .par_chunks_mut(4096)
-            .enumerate()
-            .for_each(|(chunk, gradient)| {
-                gradient.fill(0.0);
-                for (_, part) in &parts {
-                    let part = &part[chunk * 4096..];
-                    gradient.iter_mut().zip(part).for_each(|(g, p)| *g += p);
-                }
-                gradient.iter_mut().for_each(|g| *g *= share);
-            });
+        let chunks = gradient.par_chunks_mut(CHUNK).enumerate();
+        chunks.for_each(|(chunk, gradient)| {
+            gradient.fill(0.0);
+            for (_, part) in &parts {
+                let part = &part[chunk * CHUNK..];
+                gradient.iter_mut().zip(part).for_each(|(g, p)| *g += p);
+            }
+            gradient.iter_mut().for_each(|g| *g *= share);
+        });
         Ok(parts.iter().map(|(loss, _)| loss).sum::<f64>() / patches.len() as f64)
     }
 
-    /// Makes a model file of some values.
+    /// Makes the model file of some values, in the precision that is trained.
     ///
     /// # Errors
-    /// [`Error::TrainingDiverged`] for values that are not finite.
+    /// [`Error::TrainingDiverged`] for values that are not finite, [`Error::Quantize`] for ranges
+    /// that fixed point cannot express.
     pub fn to_file(&self, values: &[f32]) -> Result<ModelFile> {
-        let file = self.parameters.to_file(values);
-        file.map_err(|cause| Error::TrainingDiverged { cause })
+        Ok(self.step(values)?.file)
+    }
+
+    fn step<'v>(&self, values: &'v [f32]) -> Result<Step<'v>> {
+        let diverged = |cause| Error::TrainingDiverged { cause };
+        let single = &values[..self.parameters.layout().len()];
+        match &self.quantization {
+            Some(quantization) => {
+                // Rounding would hide values that are no numbers.
+                self.parameters.to_file(single).map_err(diverged)?;
+                quantization.step(&self.parameters, values)
+            }
+            None => Ok(Step {
+                file: self.parameters.to_file(single).map_err(diverged)?,
+                values: Cow::Borrowed(values),
+                units: None,
+            }),
+        }
     }
 
     /// Computes the loss of one patch and its gradient.
     fn patch(
         &self,
         model: &Model<'_>,
-        values: &[f32],
+        step: &Step<'_>,
         (i, picture): (usize, &Picture),
         objective: &Objective<'_>,
     ) -> Result<(f64, Vec<f32>)> {
         let mut workspace = self.take_workspace();
-        forward(model, picture, &mut workspace.arena, &mut workspace.tape)?;
-        let output = workspace.tape.layer(Layer::Output);
-        workspace.d_output.resize(output.len(), 0.0);
-        let loss = objective(i, output, &mut workspace.d_output);
-        let mut gradient = vec![0.0; values.len()];
+        let Workspace {
+            arena,
+            tape,
+            buffers,
+            d_output,
+        } = &mut workspace;
+        forward(model, picture, arena, tape)?;
+        if let Some(units) = &step.units {
+            tape.restore(units, model.precision());
+        }
+        let output = tape.layer(Layer::Output);
+        d_output.resize(output.len(), 0.0);
+        let loss = objective(i, output, d_output);
+        let mut gradient = vec![0.0; step.values.len()];
+        let clipping = self.quantization.as_ref().zip(step.units.as_ref());
+        let mut clipping = clipping.map(|(quantization, units)| quantization.watch(tape, units));
         Backward {
             plan: &self.plan,
-            values,
-            tape: &workspace.tape,
+            values: &step.values,
+            tape,
             size: (picture.width(), picture.height()),
-            buffers: &mut workspace.buffers,
-            observer: None,
+            buffers,
+            watch: &mut clipping,
         }
-        .run(picture.data(), &workspace.d_output, &mut gradient);
+        .run(picture.data(), d_output, &mut gradient);
+        gradient.extend(
+            clipping
+                .map(|clipping| clipping.gradient)
+                .unwrap_or_default(),
+        );
         self.give_workspace(workspace);
         Ok((loss, gradient))
     }
@@ -147,7 +212,7 @@ impl Network {
     }
 }
 
-/// Runs a picture through a model of single precision and keeps every layer.
+/// Runs a picture through a model and keeps the layers that a backward pass reads.
 ///
 /// # Errors
 /// [`Error::Channels`] and [`Error::Run`] for a picture that the network does not take.
@@ -159,13 +224,12 @@ pub(crate) fn forward(
 ) -> Result<()> {
     check_channels(model, picture)?;
     let (width, height) = (picture.width(), picture.height());
-    let kernels = Kernels::<Float<f32>>::best();
-    let plan = MemoryPlan::with_kernels(&kernels, model, width);
+    let plan = MemoryPlan::new(model, width);
     arena.resize(plan.arena_bytes / size_of::<u64>(), 0);
     tape.clear();
-    let mut stream = Stream::<Float<f32>>::new(model, width, height, arena)?;
-    for row in picture.data().chunks_exact(width * picture.channels()) {
-        stream.push_row(row, tape, &mut |_, _| ())?;
+    let mut run = Upscaler::new(model, width, height, arena)?;
+    for row in picture.rows() {
+        run.push_row(row, tape, &mut |_, _| ())?;
     }
     Ok(())
 }

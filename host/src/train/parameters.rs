@@ -113,11 +113,8 @@ impl Parameters {
         &self.values
     }
 
-    /// Makes a model file of single precision with these values.
-    ///
-    /// # Errors
-    /// A value that is not finite.
-    pub fn to_file(&self, values: &[f32]) -> Result<ModelFile, ModelError> {
+    /// Returns the arrays of the kernels with these values.
+    pub(crate) fn arrays(&self, values: &[f32]) -> Arrays {
         let mut arrays = Arrays::default();
         for (param, range) in self.layout.arrays() {
             let values = &values[range];
@@ -129,7 +126,16 @@ impl Parameters {
         for (&param, order) in &self.orders {
             arrays.insert(param, order);
         }
-        arrays.to_file(self.layout.config(), self.layout.forms(), Precision::F32)
+        arrays
+    }
+
+    /// Makes a model file of single precision with these values.
+    ///
+    /// # Errors
+    /// A value that is not finite.
+    pub fn to_file(&self, values: &[f32]) -> Result<ModelFile, ModelError> {
+        let (config, forms) = (self.layout.config(), self.layout.forms());
+        self.arrays(values).to_file(config, forms, Precision::F32)
     }
 }
 

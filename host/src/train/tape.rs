@@ -2,7 +2,12 @@
 
 use mambalite_kernels::num::float::Real;
 use mambalite_kernels::tap::{MixerPart, States};
-use mambalite_kernels::{Config, Layer, Tap, Value};
+use mambalite_kernels::{Config, Layer, Precision, Tap, Value};
+
+use crate::quantize::{Units, block_output};
+
+/// What an integer of the output in fixed point stands for: Q.20 grey levels.
+const OUTPUT_UNIT: f32 = 1.0 / (255.0 * 1_048_576.0);
 
 /// The hook into the kernels' run that keeps the layers that a backward pass reads.
 #[derive(Debug)]
@@ -60,6 +65,56 @@ impl<T: Real> Tape<T> {
         let len = self.config.states * self.config.inner;
         &self.states[group * self.config.blocks + block][y * len..][..len]
     }
+}
+
+impl Tape<f32> {
+    /// Takes the integers of a run in fixed point to the numbers that they stand for.
+    ///
+    /// Where the precision has 8-bit matrix inputs, layers that a convolution takes are cut to
+    /// what it sees of them: their upper bytes.
+    pub(crate) fn restore(&mut self, units: &Units, precision: Precision) {
+        if precision == Precision::W8A8 {
+            let last = self.config.blocks - 1;
+            for group in 0..self.config.groups {
+                let input = block_output(&self.config, group, last);
+                self.of_layer(input).iter_mut().for_each(narrow);
+            }
+            self.of_layer(Layer::Body).iter_mut().for_each(narrow);
+        }
+        for (&layer, runs) in &units.layers {
+            let pixel: usize = runs.iter().map(|&(len, _)| len).sum();
+            for values in self.of_layer(layer).chunks_mut(pixel) {
+                let mut rest = values;
+                for &(len, unit) in runs {
+                    let (run, after) = rest.split_at_mut(len.min(rest.len()));
+                    run.iter_mut().for_each(|x| *x *= unit as f32);
+                    rest = after;
+                }
+            }
+        }
+        self.of_layer(Layer::Output)
+            .iter_mut()
+            .for_each(|x| *x *= OUTPUT_UNIT);
+        for (&(group, block), units) in &units.states {
+            let mixer = usize::from(group) * self.config.blocks + usize::from(block);
+            for states in self.states[mixer].chunks_exact_mut(units.len()) {
+                let states = states.iter_mut().zip(units);
+                states.for_each(|(x, &unit)| *x *= unit as f32);
+            }
+        }
+    }
+
+    fn of_layer(&mut self, layer: Layer) -> &mut [f32] {
+        let index = layer.index(&self.config);
+        index
+            .and_then(|i| self.layers.get_mut(i))
+            .map_or(&mut [], Vec::as_mut_slice)
+    }
+}
+
+/// Keeps the upper byte of a 16-bit integer, rounded half up and clamped as the kernels do.
+fn narrow(x: &mut f32) {
+    *x = ((*x + 128.0) / 256.0).floor().clamp(-127.0, 127.0) * 256.0;
 }
 
 impl<T: Real> Tap for Tape<T> {

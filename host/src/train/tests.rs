@@ -6,7 +6,7 @@ use mambalite_kernels::{
     Anchor, Config, Decay, Form, Kernels, Layer, Plan as MemoryPlan, Precision, Stream,
 };
 
-use super::backward::{Backward, Buffers, Plan};
+use super::backward::{Backward, Buffers, Plan, Unwatched};
 use super::network::Network;
 use super::op::tests::{assert_close, differences, random};
 use super::parameters::Parameters;
@@ -115,7 +115,7 @@ impl Case {
             tape: &self.forward(&self.values),
             size: SIZE,
             buffers: &mut Buffers::default(),
-            observer: None,
+            watch: &mut Unwatched,
         }
         .run(picture().data(), weights, &mut gradient);
         rates().for_each(|i| gradient[i] /= self.values[i]);
@@ -188,4 +188,100 @@ fn parameters_survive_a_model_file() {
         );
     }
     assert_eq!(back.orders(), parameters.orders());
+}
+
+/// A network quantised for training, and its values at the start.
+fn quantized(precision: Precision) -> (Network, Vec<f32>) {
+    let config = config(true, Anchor::Bicubic, Decay::Tied);
+    let parameters = Parameters::new(&config, &forms(&config), 1).unwrap();
+    let network = Network::quantized(parameters, precision, &[picture()], 99.0).unwrap();
+    let values = network.initial();
+    (network, values)
+}
+
+/// The output that the training forward pass shows the loss is that of the model file, to the bit.
+#[test]
+fn the_forward_pass_is_that_of_the_integer_kernels() {
+    for precision in [Precision::W8A16, Precision::W8A8] {
+        let (network, values) = quantized(precision);
+        let seen = std::sync::Mutex::new(Vec::new());
+        let objective = |_: usize, output: &[f32], gradient: &mut [f32]| {
+            *seen.lock().unwrap() = output.to_vec();
+            gradient.fill(0.0);
+            0.0
+        };
+        let mut gradient = vec![0.0; values.len()];
+        network
+            .gradient(&values, &[picture()], &objective, &mut gradient)
+            .unwrap();
+        let file = network.to_file(&values).unwrap();
+        assert_eq!(file.model().precision(), precision);
+        let magnified =
+            crate::upscale::upscale(&file.model(), &picture(), crate::upscale::Executor::Stream);
+        let seen = seen.into_inner().unwrap();
+        assert_eq!(seen.len(), SIZE.0 * SIZE.1 * 12);
+        // Q.20 grey levels, rounded half up and clamped: every byte of the shipped program.
+        let bytes = seen.iter().map(|&x| {
+            let level = (f64::from(x) * 255.0 * 1_048_576.0).round() as i64;
+            ((level + (1 << 19)) >> 20).clamp(0, 255) as u8
+        });
+        assert!(bytes.eq(magnified.unwrap().data().iter().copied()));
+    }
+}
+
+/// Straight-through gradients are near those of single precision, for rounding is small.
+#[test]
+fn gradients_through_fixed_point_are_near_those_of_single_precision() {
+    let objective = |_: usize, output: &[f32], gradient: &mut [f32]| {
+        for (g, x) in gradient.iter_mut().zip(output) {
+            *g = x - 0.5;
+        }
+        0.0
+    };
+    let (network, values) = quantized(Precision::W8A16);
+    let single = Network::new(network.parameters().clone());
+    let gradient = |network: &Network, values: &[f32]| {
+        let mut gradient = vec![0.0; values.len()];
+        network
+            .gradient(values, &[picture()], &objective, &mut gradient)
+            .unwrap();
+        gradient
+    };
+    let expected = gradient(&single, &values);
+    let found = gradient(&network, &values);
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter()
+            .zip(b)
+            .map(|(&a, &b)| f64::from(a) * f64::from(b))
+            .sum()
+    };
+    let cosine = dot(&expected, &found) / (dot(&expected, &expected) * dot(&found, &found)).sqrt();
+    assert!(cosine > 0.99, "{cosine}");
+}
+
+/// Ranges get a gradient where values are clipped, and move the file.
+#[test]
+fn clipping_ranges_are_learned() {
+    let (network, mut values) = quantized(Precision::W8A8);
+    let parameters = network.parameters().values().len();
+    // Norm, causal convolution and gate of four blocks, and the last norm.
+    assert_eq!(values.len() - parameters, 13);
+    // Half the range: much is clipped.
+    values[parameters..].iter_mut().for_each(|log| *log -= 0.7);
+    let objective = |_: usize, output: &[f32], gradient: &mut [f32]| {
+        gradient.copy_from_slice(output);
+        0.0
+    };
+    let mut gradient = vec![0.0; values.len()];
+    network
+        .gradient(&values, &[picture()], &objective, &mut gradient)
+        .unwrap();
+    assert!(
+        gradient[parameters..]
+            .iter()
+            .all(|&g| g.is_finite() && g != 0.0)
+    );
+    let before = network.to_file(&values).unwrap();
+    values[parameters] += 0.1;
+    assert_ne!(network.to_file(&values).unwrap().bytes(), before.bytes());
 }

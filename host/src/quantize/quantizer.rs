@@ -1,8 +1,6 @@
-//! Post-training quantisation: a model file of single precision to one of fixed point.
-//!
-//! Weights get a scale an output channel, activations one a tensor, from their ranges on
-//! calibration pictures. 16-bit tensors keep the largest value seen and a margin; what is cut to
-//! 8 bits is clipped at a percentile.
+//! Walks through a network and quantises every array.
+
+use std::collections::BTreeMap;
 
 use mambalite_kernels::arith::{Fixed, FixedInput};
 use mambalite_kernels::config::Projection::{DtProj, InProj, OutProj, XProj};
@@ -10,18 +8,17 @@ use mambalite_kernels::config::{CONV1D_TAPS, Weight, WeightName};
 use mambalite_kernels::model::{Param, Scope};
 use mambalite_kernels::norm::EPSILON;
 use mambalite_kernels::tap::MixerPart;
-use mambalite_kernels::{Config, Form, Layer, ModelError, Precision};
+use mambalite_kernels::{Config, Form, Layer, Precision};
 
+use super::QuantizeError;
+use super::calibration::{Ranges, Tensor};
+use super::scales::{
+    TERM_MAX, channel_scale, fraction, largest, requantisation, rounded, term_shift, unit_of,
+};
 use crate::arrays::Arrays;
-use crate::calibrate::{Calibration, Tensor};
 use crate::import::weight_param;
 use crate::model_file::ModelFile;
-use crate::picture::Picture;
-use crate::upscale::{Executor, upscale_with};
-use crate::{Error, Result};
 
-/// Margin of 16-bit tensors over the largest value seen.
-const MARGIN: f64 = 1.25;
 /// Unit of pixels and of the last convolution: 1/16 grey level.
 const PIXEL_UNIT: f64 = 1.0 / (255.0 * 16.0);
 /// Least range of the causal convolution's SiLU input: below -8 SiLU is above -0.003, and its
@@ -32,116 +29,81 @@ const STEP_UNIT: f64 = 1.0 / 4096.0;
 /// Unit of the step size, Q7.24.
 const DT_UNIT: f64 = 1.0 / 16_777_216.0;
 
-/// Why a network cannot be quantised.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum QuantizeError {
-    /// The model is in fixed point already.
-    #[error("the model is in {found}; quantise the f32 model")]
-    Precision {
-        /// Its precision.
-        found: Precision,
-    },
-    /// Single precision is no target.
-    #[error("w8a16 and w8a8 are made by quantisation, f32 is not")]
-    Target,
-    /// There is no calibration picture.
-    #[error("no calibration pictures")]
-    NoPictures,
-    /// The percentile is no percentile.
-    #[error("percentile {0} is not above 0 and at most 100")]
-    Percentile(f64),
-    /// A ratio of scales that the format cannot express.
-    #[error("scale of {param} is out of range ({ratio:e}); its tensors differ too much in size")]
-    Scale {
-        /// The operator.
-        param: Param,
-        /// Its ratio of scales.
-        ratio: f64,
-    },
-    /// An array that the format does not allow.
-    #[error("{0}")]
-    Model(#[from] ModelError),
-}
-
-impl From<QuantizeError> for Error {
-    fn from(cause: QuantizeError) -> Self {
-        Self::Quantize { cause }
-    }
-}
-
-/// Quantises a model of single precision.
-///
-/// * `pictures` - what the network will see (LR pictures), of its channels. * `percentile` - of
-///   the magnitudes of a tensor that 8 bits keep unclipped, such as 99.99. * `progress` - is told
-///   how many pictures are done.
-///
-/// # Errors
-/// [`Error::Quantize`]; [`Error::Run`] and [`Error::Channels`] for pictures that cannot be run.
-pub fn quantize(
-    file: &ModelFile,
-    pictures: &[Picture],
-    precision: Precision,
-    percentile: f64,
-    progress: &mut dyn FnMut(usize),
-) -> Result<ModelFile> {
-    let model = file.model();
-    if model.precision() != Precision::F32 {
-        return Err(QuantizeError::Precision {
-            found: model.precision(),
-        }
-        .into());
-    }
-    if pictures.is_empty() {
-        return Err(QuantizeError::NoPictures.into());
-    }
-    if !(percentile > 0.0 && percentile <= 100.0) {
-        return Err(QuantizeError::Percentile(percentile).into());
-    }
-    let forms: Vec<Form> = model.forms().collect();
-    let arrays = Arrays::of_model(&model).map_err(QuantizeError::Model)?;
-    let mut ranges = Calibration::new(model.config(), &forms, &arrays);
-    for (done, picture) in pictures.iter().enumerate() {
-        upscale_with(&model, picture, Executor::Stream, &mut ranges, &mut |_| ())?;
-        progress(done + 1);
-    }
-    let bits = match precision {
-        Precision::F32 => return Err(QuantizeError::Target.into()),
-        Precision::W8A16 => <i16 as FixedInput>::BITS,
-        Precision::W8A8 => <i8 as FixedInput>::BITS,
-    };
-    let config = *model.config();
-    let mut quantizer = Quantizer {
-        config,
-        forms: &forms,
-        float: &arrays,
-        ranges: &ranges,
-        bits,
-        percentile,
-        out: Arrays::default(),
-    };
-    quantizer.network()?;
-    Ok(quantizer
-        .out
-        .to_file(&config, &forms, precision)
-        .map_err(QuantizeError::Model)?)
-}
-
-struct Quantizer<'q> {
+/// Quantises a network with given ranges.
+pub(crate) struct Quantizer<'q> {
     config: Config,
     forms: &'q [Form],
     float: &'q Arrays,
-    ranges: &'q Calibration,
+    ranges: &'q Ranges,
+    precision: Precision,
     /// Bits of the inputs of matrix products and 3x3 convolutions.
     bits: u32,
-    percentile: f64,
     out: Arrays,
+    restored: Arrays,
+    units: Units,
+}
+
+/// What quantisation makes of a network.
+pub(crate) struct Quantized {
+    /// The network in fixed point.
+    pub(crate) file: ModelFile,
+    /// Its weights as numbers again: every array that was rounded to 8 bits, in single precision.
+    pub(crate) restored: Arrays,
+    /// What an integer of each tensor stands for.
+    pub(crate) units: Units,
+}
+
+/// What an integer of each tensor of a network in fixed point stands for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Units {
+    /// Units of consecutive runs of the values of a pixel; of most layers one for all.
+    pub(crate) layers: BTreeMap<Layer, Vec<(usize, f64)>>,
+    /// Units of the states of each mixer, by channel.
+    pub(crate) states: BTreeMap<(u8, u8), Vec<f64>>,
 }
 
 /// Output units of a matrix: one, or the units of consecutive runs of outputs.
-type Units<'u> = &'u [(usize, f64)];
+type OutputUnits<'u> = &'u [(usize, f64)];
 
-impl Quantizer<'_> {
+impl<'q> Quantizer<'q> {
+    /// Begins with a network of single precision.
+    pub(crate) fn new(
+        config: &Config,
+        forms: &'q [Form],
+        float: &'q Arrays,
+        ranges: &'q Ranges,
+        precision: Precision,
+    ) -> Self {
+        Self {
+            config: *config,
+            forms,
+            float,
+            ranges,
+            precision,
+            bits: match precision {
+                Precision::W8A8 => <i8 as FixedInput>::BITS,
+                Precision::W8A16 | Precision::F32 => <i16 as FixedInput>::BITS,
+            },
+            out: Arrays::default(),
+            restored: Arrays::default(),
+            units: Units::default(),
+        }
+    }
+
+    /// Quantises the network.
+    ///
+    /// # Errors
+    /// What cannot be expressed.
+    pub(crate) fn run(mut self) -> Result<Quantized, QuantizeError> {
+        self.network()?;
+        let file = self.out.to_file(&self.config, self.forms, self.precision)?;
+        Ok(Quantized {
+            file,
+            restored: self.restored,
+            units: self.units,
+        })
+    }
+
     fn network(&mut self) -> Result<(), QuantizeError> {
         let config = self.config;
         let network = |name| Param::new(Scope::Network, name);
@@ -187,13 +149,11 @@ impl Quantizer<'_> {
         self.norm(Param::new(scope, "norm"), input, normed)?;
         let x = self.act_unit(Tensor::Input(g, b));
         let operand = self.operand(normed);
-        let z = fraction(self.ranges.clip(Tensor::Z(g, b), 100.0) * MARGIN);
+        let z = fraction(self.ranges.most(Tensor::Z(g, b)) * self.ranges.margin);
         self.weight(weight(InProj), operand, &[(e, x), (e, unit_of(z))])?;
         let u = self.input_unit(layer(MixerPart::Conv1d));
-        let most = self
-            .ranges
-            .clip(Tensor::Layer(layer(MixerPart::Conv1d)), 100.0);
-        let silu = fraction((most * MARGIN).max(SILU_RANGE));
+        let most = self.ranges.most(Tensor::Layer(layer(MixerPart::Conv1d)));
+        let silu = fraction((most * self.ranges.margin).max(SILU_RANGE));
         self.conv1d(Param::new(scope, "conv1d"), x, silu, u)?;
         let step = self.act_unit(Tensor::StepSize(g, b));
         let (b_unit, c_unit) = (
@@ -203,6 +163,15 @@ impl Quantizer<'_> {
         let units = [(self.config.dt_rank, step), (n, b_unit), (n, c_unit)];
         self.weight(weight(XProj), self.operand(u), &units)?;
         self.weight(weight(DtProj), step, &[(e, STEP_UNIT)])?;
+        self.units
+            .layers
+            .insert(layer(MixerPart::InProj), vec![(e, x), (e, unit_of(z))]);
+        self.units
+            .layers
+            .insert(layer(MixerPart::XProj), units.to_vec());
+        self.units
+            .layers
+            .insert(layer(MixerPart::Dt), vec![(e, DT_UNIT)]);
         let y = self.layer_unit(layer(MixerPart::Scan));
         self.scan(
             (g, b),
@@ -242,20 +211,24 @@ impl Quantizer<'_> {
 
     /// Unit of a 16-bit tensor.
     fn act_unit(&self, tensor: Tensor) -> f64 {
-        self.ranges.clip(tensor, 100.0) * MARGIN / 32767.0
+        self.ranges.most(tensor) * self.ranges.margin / 32767.0
     }
 
     /// Unit of a layer in 16 bits.
-    fn layer_unit(&self, layer: Layer) -> f64 {
-        self.act_unit(Tensor::Layer(layer))
+    fn layer_unit(&mut self, layer: Layer) -> f64 {
+        let unit = self.act_unit(Tensor::Layer(layer));
+        self.units.layers.insert(layer, vec![(usize::MAX, unit)]);
+        unit
     }
 
     /// Unit of an input of a matrix product.
-    fn input_unit(&self, layer: Layer) -> f64 {
-        match self.bits {
-            8 => self.ranges.clip(Tensor::Layer(layer), self.percentile) / 127.0,
-            _ => self.layer_unit(layer),
+    fn input_unit(&mut self, layer: Layer) -> f64 {
+        if self.bits != 8 {
+            return self.layer_unit(layer);
         }
+        let unit = self.ranges.clip(layer) / 127.0;
+        self.units.layers.insert(layer, vec![(usize::MAX, unit)]);
+        unit
     }
 
     /// Unit of an input as the accumulator sees it: an 8-bit input is an upper byte.
@@ -272,7 +245,7 @@ impl Quantizer<'_> {
         &mut self,
         name: WeightName,
         input: f64,
-        units: Units<'_>,
+        units: OutputUnits<'_>,
     ) -> Result<(), QuantizeError> {
         let Some((index, weight)) = self
             .config
@@ -322,7 +295,7 @@ impl Quantizer<'_> {
             }
             _ => self.ranges.middle(index, weight.taps),
         };
-        bound * MARGIN / 32767.0
+        bound * self.ranges.margin / 32767.0
     }
 
     /// Quantises a matrix with a scale an output; `units` has one entry an output.
@@ -356,17 +329,24 @@ impl Quantizer<'_> {
         );
         let n = units.len();
         let mut rows = Vec::with_capacity(n);
+        let mut restored = vec![0.0f32; weights.len()];
         let (mut biases, mut multipliers, mut shifts) = (vec![], vec![], vec![]);
         for (o, &unit) in units.iter().enumerate() {
             let column: Vec<f64> = weights[o..].iter().step_by(n).copied().collect();
             let bias = bias.get(o).copied();
             let scale = channel_scale(&column, bias.unwrap_or(0.0), input);
-            rows.push(column.iter().map(|w| (w / scale).round() as i8).collect());
+            let row: Vec<i8> = column.iter().map(|w| (w / scale).round() as i8).collect();
+            let values = restored[o..].iter_mut().step_by(n);
+            values
+                .zip(&row)
+                .for_each(|(value, &w)| *value = (f64::from(w) * scale) as f32);
+            rows.push(row);
             biases.extend(bias.map(|b| (b / (scale * input)).round() as i32));
             let (multiplier, shift) = requantisation(param, scale * input / unit)?;
             multipliers.push(multiplier);
             shifts.push(shift);
         }
+        self.restored.insert(param.part("weight"), &restored);
         self.out.insert(param.part("bias"), &biases);
         self.out.insert(param.part("multiplier"), &multipliers);
         self.out.insert(param.part("shift"), &shifts);
@@ -453,6 +433,7 @@ impl Quantizer<'_> {
         let driven = DT_UNIT * units.u * f64::from(input_bits - 1).exp2() * units.b;
         let (mut state_shifts, mut multipliers, mut skips, mut shifts) =
             (vec![], vec![], vec![], vec![]);
+        let mut state_units = Vec::with_capacity(self.config.inner);
         for (e, d) in self.floats(param.part("skip")).into_iter().enumerate() {
             // Two bits of headroom over the largest state seen; the kernel saturates.
             let room = self.ranges.state_max(g, b, e) * 4.0 / (driven * 2f64.powi(31));
@@ -465,11 +446,13 @@ impl Quantizer<'_> {
             let factors = factors.map(|f| f * 4_294_967_296.0);
             let shift = term_shift(param, largest(&factors), TERM_MAX)?;
             let scaled = rounded(&factors, f64::from(1u32 << shift));
+            state_units.push(driven * state_shift.exp2());
             state_shifts.push(state_shift as u8);
             multipliers.push(scaled[0]);
             skips.push(scaled[1]);
             shifts.push(shift);
         }
+        self.units.states.insert((g, b), state_units);
         self.out.insert(param.part("state_shift"), &state_shifts);
         self.out.insert(param.part("multiplier"), &multipliers);
         self.out.insert(param.part("skip"), &skips);
@@ -494,86 +477,4 @@ struct ScanUnits {
     b: f64,
     c: f64,
     y: f64,
-}
-
-/// Largest factor of a term that is added to another one.
-const TERM_MAX: f64 = 1_073_741_824.0;
-/// Room for the products of one output; the rest of 32 bits is the bias's.
-const PRODUCTS_MAX: f64 = 1_610_612_736.0;
-
-/// Unit of an output channel's weights: 127 steps to the largest, more where sums could overflow
-/// or the bias needs it.
-fn channel_scale(column: &[f64], bias: f64, input: f64) -> f64 {
-    let fits_weights = largest(column) / 127.0;
-    let sum: f64 = column.iter().map(|w| w.abs()).sum();
-    // Rounding adds at most half a step a weight.
-    let products = (PRODUCTS_MAX / 32767.0 - column.len() as f64 / 2.0).max(1.0);
-    let fits_bias = bias.abs() / (input * (f64::from(i32::MAX) - PRODUCTS_MAX) * 0.99);
-    fits_weights.max(sum / products).max(fits_bias).max(1e-30)
-}
-
-/// Returns the fraction bits with which 16 bits hold `range`.
-fn fraction(range: f64) -> u8 {
-    (15.0 - range.log2().ceil()).clamp(0.0, 15.0) as u8
-}
-
-/// Returns the unit of a number with `fraction` fraction bits.
-fn unit_of(fraction: u8) -> f64 {
-    f64::from(1u32 << fraction).recip()
-}
-
-/// Returns multiplier and shift of a ratio of units.
-fn requantisation(param: Param, ratio: f64) -> Result<(i32, u8), QuantizeError> {
-    let (mantissa, exponent) = libm::frexp(ratio);
-    let shift = -1 - exponent;
-    if !ratio.is_finite() || shift < 1 {
-        return Err(QuantizeError::Scale { param, ratio });
-    }
-    if shift > 31 {
-        // The output is below its unit: the smallest factor there is.
-        return Ok((1 << 30, 31));
-    }
-    let multiplier = (mantissa * 2_147_483_648.0)
-        .round()
-        .min(f64::from(i32::MAX));
-    Ok((multiplier as i32, shift as u8))
-}
-
-/// Returns the largest shift up to 30 with which `largest` stays within `max`.
-fn term_shift(param: Param, largest: f64, max: f64) -> Result<u8, QuantizeError> {
-    let shift = (max / largest.max(1e-30)).log2().floor().min(30.0);
-    if shift < 1.0 || shift.is_nan() {
-        return Err(QuantizeError::Scale {
-            param,
-            ratio: largest,
-        });
-    }
-    Ok(shift as u8)
-}
-
-fn rounded(values: &[f64], factor: f64) -> Vec<i32> {
-    values.iter().map(|v| (v * factor).round() as i32).collect()
-}
-
-fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |max, v| max.max(v.abs()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requantisation_expresses_the_ratio() {
-        let param = Param::new(Scope::Network, "body");
-        for ratio in [0.2499, 0.125, 1e-3, 3e-9] {
-            let (multiplier, shift) = requantisation(param, ratio).unwrap();
-            let value = f64::from(multiplier) / 2f64.powi(32 + i32::from(shift));
-            assert!((value / ratio - 1.0).abs() < 1e-9, "{ratio}");
-            assert!(multiplier >= 1 << 30);
-        }
-        assert!(requantisation(param, 0.25).is_err());
-        assert!(requantisation(param, f64::NAN).is_err());
-        assert_eq!(requantisation(param, 1e-30).unwrap(), (1 << 30, 31));
-    }
 }

@@ -9,6 +9,11 @@ use mambalite_kernels::{Config, Form, Layer, Tap, Value};
 use crate::arrays::Arrays;
 use crate::import::weight_param;
 
+/// Margin of 16-bit tensors over the largest value seen.
+const MARGIN: f64 = 1.25;
+/// Magnitude that stands for a tensor of zeros.
+const LEAST: f64 = 1e-6;
+
 /// A tensor that has a scale of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tensor {
@@ -67,6 +72,49 @@ impl Histogram {
     }
 }
 
+/// Magnitudes that the tensors of a network reach.
+#[derive(Clone, Debug)]
+pub(crate) struct Ranges {
+    /// Margin of 16-bit tensors over the largest value seen.
+    pub(crate) margin: f64,
+    /// Largest magnitudes.
+    most: BTreeMap<Tensor, f64>,
+    /// Where a layer that has 8 bits is clipped.
+    clips: BTreeMap<Layer, f64>,
+    /// Largest magnitudes of the states of each mixer, by channel.
+    states: BTreeMap<(u8, u8), Vec<f32>>,
+}
+
+impl Ranges {
+    /// Returns the largest magnitude of a tensor; a tiny one for a tensor of zeros.
+    pub(crate) fn most(&self, tensor: Tensor) -> f64 {
+        self.most.get(&tensor).copied().unwrap_or(0.0).max(LEAST)
+    }
+
+    /// Returns where a layer that has 8 bits is clipped; as small for a layer of zeros.
+    pub(crate) fn clip(&self, layer: Layer) -> f64 {
+        self.clips.get(&layer).copied().unwrap_or(0.0).max(LEAST)
+    }
+
+    /// Clips a layer elsewhere.
+    pub(crate) fn set_clip(&mut self, layer: Layer, clip: f64) {
+        self.clips.insert(layer, clip);
+    }
+
+    /// Returns a bound of the inner values of low-rank weight `index`.
+    pub(crate) fn middle(&self, index: usize, taps: usize) -> f64 {
+        (0..taps)
+            .map(|tap| self.most(Tensor::Middle(index, tap)))
+            .sum()
+    }
+
+    /// Returns the largest magnitude of the states of channel `e`.
+    pub(crate) fn state_max(&self, group: u8, block: u8, e: usize) -> f64 {
+        let states = self.states.get(&(group, block)).and_then(|s| s.get(e));
+        f64::from(states.copied().unwrap_or(0.0)).max(1e-9)
+    }
+}
+
 /// A low-rank weight whose inner values are watched.
 struct Factor {
     index: usize,
@@ -116,26 +164,21 @@ impl Calibration {
         }
     }
 
-    /// Returns the magnitude at which a tensor is clipped; a tiny one for a tensor of zeros.
-    pub(crate) fn clip(&self, tensor: Tensor, percentile: f64) -> f64 {
-        let clip = self
-            .histograms
-            .get(&tensor)
-            .map_or(0.0, |h| h.clip(percentile));
-        f64::from(clip).max(1e-6)
-    }
-
-    /// Returns a bound of the inner values of low-rank weight `index`.
-    pub(crate) fn middle(&self, index: usize, taps: usize) -> f64 {
-        (0..taps)
-            .map(|tap| self.clip(Tensor::Middle(index, tap), 100.0))
-            .sum()
-    }
-
-    /// Returns the largest magnitude of the states of channel `e`.
-    pub(crate) fn state_max(&self, group: u8, block: u8, e: usize) -> f64 {
-        let states = self.states.get(&(group, block)).and_then(|s| s.get(e));
-        f64::from(states.copied().unwrap_or(0.0)).max(1e-9)
+    /// Ends the calibration; `percentile` of the magnitudes of a layer are what 8 bits keep.
+    pub(crate) fn ranges(self, percentile: f64) -> Ranges {
+        let mut clips = BTreeMap::new();
+        for (tensor, histogram) in &self.histograms {
+            if let Tensor::Layer(layer) = tensor {
+                clips.insert(*layer, f64::from(histogram.clip(percentile)));
+            }
+        }
+        let most = self.histograms.into_iter();
+        Ranges {
+            margin: MARGIN,
+            most: most.map(|(t, h)| (t, f64::from(h.max))).collect(),
+            clips,
+            states: self.states,
+        }
     }
 
     fn add(&mut self, tensor: Tensor, values: impl Iterator<Item = f32>) {
@@ -245,7 +288,7 @@ fn input_layer(config: &Config, name: WeightName) -> Option<Layer> {
 }
 
 /// Returns the layer that a block puts out.
-fn block_output(config: &Config, group: usize, block: usize) -> Layer {
+pub(crate) fn block_output(config: &Config, group: usize, block: usize) -> Layer {
     let part = if config.mixer_skip {
         MixerPart::Skip
     } else {
