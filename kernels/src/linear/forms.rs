@@ -42,6 +42,13 @@ pub struct Scratch<'a, A: Arithmetic> {
     pub kernel: &'a mut [u64],
 }
 
+/// Puts the results of identity rows where they belong, as outputs.
+///
+/// * `results` - `[pixels, outputs - rank]` others, then `[pixels, rank]` copies. * `order` -
+///   `[outputs]`: where each output stands in (copies, others). * `out` - `[pixels, outputs]`.
+pub type Place<A, O> =
+    fn(results: &[<A as Arithmetic>::Acc], rank: usize, order: &[u16], out: &mut [O]);
+
 /// The entry points that take inputs `X` to outputs `O` in every form.
 pub struct Path<A: Arithmetic, X, O> {
     /// Inputs to outputs.
@@ -52,8 +59,8 @@ pub struct Path<A: Arithmetic, X, O> {
     pub second: Run<A, A::Act, O>,
     /// Inner values to results that are not clamped.
     pub wide: Run<A, A::Act, A::Acc>,
-    /// Takes such a result to an output.
-    pub convert: fn(A::Acc) -> O,
+    /// Puts results of identity rows in order.
+    pub place: Place<A, O>,
 }
 
 impl<'a, A: Arithmetic> Weights<'a, A> {
@@ -175,38 +182,49 @@ pub fn apply<A: Arithmetic, X: Copy, O: Copy>(
             Weights::IdentityRows {
                 copies, u, order, ..
             } => {
-                let others = &mut scratch.unordered[..taps.pixels() * u.outputs];
+                let results = &mut scratch.unordered[..taps.pixels() * outputs];
+                let (others, copied) = results.split_at_mut(taps.pixels() * u.outputs);
                 (path.wide)(u, &inner, scratch.kernel, others);
-                let pixels = out.chunks_exact_mut(outputs);
-                let inner = middle.chunks_exact(v.outputs);
-                for ((out, inner), others) in pixels.zip(inner).zip(others.chunks_exact(u.outputs))
-                {
-                    put_in_order(copies, inner, others, order, path.convert, out);
-                }
+                copy(copies, middle, copied);
+                (path.place)(results, v.outputs, order, out);
             }
         }
     }
 }
 
-/// Puts copies and other outputs of one pixel where they belong.
-fn put_in_order<A: Arithmetic, O>(
-    copies: &Matrix<'_, A>,
-    inner: &[A::Act],
-    others: &[A::Acc],
+/// Takes inner values `[pixels, rank]` to the results of the rows that are the identity.
+fn copy<A: Arithmetic>(copies: &Matrix<'_, A>, inner: &[A::Act], out: &mut [A::Acc]) {
+    let rank = copies.outputs;
+    for (inner, out) in inner.chunks_exact(rank).zip(out.chunks_exact_mut(rank)) {
+        for (o, (out, &x)) in out.iter_mut().zip(inner).enumerate() {
+            let bias = copies.bias.get(o);
+            let bias = bias.map_or(A::Acc::default(), |&b| A::bias(b));
+            *out = A::rescale(&copies.scale, o, A::copy_row(bias, x));
+        }
+    }
+}
+
+/// [`Place`] with this conversion to outputs.
+#[inline(always)]
+pub(super) fn place<A: Arithmetic, O>(
+    results: &[A::Acc],
+    rank: usize,
     order: &[u16],
-    convert: fn(A::Acc) -> O,
     out: &mut [O],
+    convert: impl Fn(A::Acc) -> O,
 ) {
-    for (out, &place) in out.iter_mut().zip(order) {
-        let place = usize::from(place);
-        let value = match inner.get(place) {
-            Some(&x) => {
-                let bias = copies.bias.get(place);
-                let bias = bias.map_or(A::Acc::default(), |&b| A::bias(b));
-                A::rescale(&copies.scale, place, A::copy_row(bias, x))
-            }
-            None => others[place - inner.len()],
-        };
-        *out = convert(value);
+    let outputs = order.len();
+    let (others, pixels) = (outputs - rank, results.len() / outputs);
+    for (i, out) in out.chunks_exact_mut(outputs).enumerate() {
+        let (copied, other) = (pixels * others + i * rank, i * others);
+        for (out, &at) in out.iter_mut().zip(order) {
+            let at = usize::from(at);
+            let from = if at < rank {
+                copied + at
+            } else {
+                other + at - rank
+            };
+            *out = convert(results[from]);
+        }
     }
 }

@@ -26,7 +26,7 @@ mod neon_fixed;
 mod reference;
 mod taps;
 
-pub use forms::{Path, Scratch, Weights, apply};
+pub use forms::{Path, Place, Scratch, Weights, apply};
 pub(crate) use reference::kernel as reference;
 pub use taps::{Piece, Taps};
 
@@ -93,7 +93,9 @@ impl<A: Arithmetic> Kernel<A> {
             first: self.inputs,
             second: self.acts,
             wide: self.wide,
-            convert: A::to_act,
+            place: |results, rank, order, out| {
+                forms::place::<A, _>(results, rank, order, out, A::to_act);
+            },
         }
     }
 
@@ -104,7 +106,9 @@ impl<A: Arithmetic> Kernel<A> {
             first: self.acts,
             second: self.acts,
             wide: self.wide,
-            convert: A::to_act,
+            place: |results, rank, order, out| {
+                forms::place::<A, _>(results, rank, order, out, A::to_act);
+            },
         }
     }
 
@@ -115,7 +119,9 @@ impl<A: Arithmetic> Kernel<A> {
             first: self.acts,
             second: self.wide,
             wide: self.wide,
-            convert: |acc| acc,
+            place: |results, rank, order, out| {
+                forms::place::<A, _>(results, rank, order, out, |acc| acc);
+            },
         }
     }
 }
