@@ -22,7 +22,11 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 pub(crate) fn measure(board: &Board, elf: &Path, plugin: &Path) -> Result<Vec<Measurement>> {
     let counted = elf.with_extension("counts");
     // A comma would end the option.
-    let plugin = format!("{},hist=on,out={}", plugin.display(), counted.display());
+    let plugin = format!(
+        "{},hist=on,places=on,out={}",
+        plugin.display(),
+        counted.display()
+    );
     let said = run(board, elf, &["-plugin", &plugin])?;
     let counted =
         fs::read_to_string(&counted).with_context(|| format!("read {}", counted.display()))?;

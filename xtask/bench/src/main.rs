@@ -9,9 +9,12 @@ mod baseline;
 mod board;
 mod emulator;
 mod firmware;
+mod functions;
 mod host;
 mod measurement;
 mod page;
+mod parts;
+mod profile;
 mod ram;
 mod table;
 mod whole_tensors;
@@ -25,6 +28,7 @@ use clap::Parser;
 use crate::anchors::Anchors;
 use crate::baseline::{Baseline, Report};
 use crate::board::{BOARDS, Board};
+use crate::functions::Functions;
 use crate::ram::Ram;
 use crate::table::Table;
 
@@ -47,6 +51,9 @@ struct Arguments {
     /// Prints one object a line instead of tables.
     #[arg(long)]
     json: bool,
+    /// Shows what each case spends in which function instead of tables.
+    #[arg(long, conflicts_with_all = ["update", "check", "json"])]
+    profile: bool,
 }
 
 /// An end that is not a bug of this program, with its exit code (docs/exit-codes.md).
@@ -104,6 +111,15 @@ fn run(arguments: &Arguments) -> Result<()> {
     if !boards.is_empty() {
         run_boards(arguments, &boards)?;
     }
+    // Instructions are what has functions.
+    if arguments.profile {
+        return match boards.is_empty() {
+            true => Err(Ended::nothing(
+                "only cases on virtual boards have a profile",
+            )),
+            false => Ok(()),
+        };
+    }
     // A filter chooses among the cases, of which memory is none.
     if wanted(ram::BOARD.name) && arguments.filter.is_none() {
         run_ram(arguments)?;
@@ -130,6 +146,9 @@ fn run_boards(arguments: &Arguments, boards: &[&Board]) -> Result<()> {
             measurement::check_digest(measurement, &digests)
                 .with_context(|| format!("on {}", board.name))?;
         }
+        let places = measurements.iter().flat_map(|one| one.places.keys());
+        let functions = Functions::read(&elf, &places.copied().collect())?;
+        parts::add(&mut measurements, &functions).with_context(|| format!("on {}", board.name))?;
         let (path, rustc) = (baseline_path(board), firmware::compiler()?);
         let found = Baseline::new(rustc, &measurements);
         if arguments.update {
@@ -140,6 +159,10 @@ fn run_boards(arguments: &Arguments, boards: &[&Board]) -> Result<()> {
         measurements.retain(|one| filter.is_none_or(|text| one.key().contains(text)));
         if measurements.is_empty() {
             return Err(Ended::nothing("no case has that name"));
+        }
+        if arguments.profile {
+            print!("{}", profile::text(board, &measurements, &functions));
+            continue;
         }
         tables.push(Table::new(board, measurements, &anchors));
     }

@@ -26,8 +26,12 @@ pub(crate) struct Measurement {
     pub(crate) digest: u64,
     /// Instructions.
     pub(crate) instructions: u64,
-    /// Mnemonics and how many of each, the most frequent first.
+    /// Mnemonics and how many of each, the most frequent first; none of a part.
     pub(crate) mnemonics: Vec<(String, u64)>,
+    /// Instructions by address; none of a part.
+    pub(crate) places: BTreeMap<u32, u64>,
+    /// The case that this is a part of.
+    pub(crate) part_of: Option<&'static str>,
 }
 
 impl Measurement {
@@ -42,11 +46,12 @@ impl Measurement {
     }
 }
 
-/// A line of the plugin.
+/// Two lines of the plugin.
 #[derive(Debug)]
 struct Region {
     instructions: u64,
     mnemonics: Vec<(String, u64)>,
+    places: BTreeMap<u32, u64>,
 }
 
 /// Puts what the firmware said and what the plugin counted together, line by line.
@@ -92,6 +97,8 @@ pub(crate) fn pair(said: &str, counted: &str) -> Result<Vec<Measurement>> {
                     .with_context(|| format!("the firmware said {line:?}"))?,
                 instructions: region.instructions,
                 mnemonics: region.mnemonics,
+                places: region.places,
+                part_of: None,
             }),
             _ => bail!("the firmware said {line:?}"),
         }
@@ -122,38 +129,45 @@ pub(crate) fn check_digest(
     Ok(())
 }
 
-/// Reads the lines of the plugin.
+/// Reads the lines of the plugin, which must count each instruction at its address too.
 fn regions(counted: &str) -> Result<Vec<Region>> {
     let mut regions = Vec::new();
     let mut lines = counted.lines();
-    for line in lines.by_ref() {
-        let words: Vec<_> = line.split(' ').collect();
-        match words[..] {
-            ["total", _] => break,
-            ["region", index, instructions, ref mnemonics @ ..] => {
-                let index: usize = number(index, line)?;
-                ensure!(
-                    index == regions.len(),
-                    "the plugin skips a region: {line:?}"
-                );
-                let mnemonics: Option<Vec<_>> =
-                    mnemonics.iter().map(|word| pair_of(word)).collect();
-                regions.push(Region {
-                    instructions: number(instructions, line)?,
-                    mnemonics: mnemonics.with_context(|| format!("the plugin wrote {line:?}"))?,
-                });
-            }
-            _ => bail!("the plugin wrote {line:?}"),
+    while let Some(line) = lines.next() {
+        if line.starts_with("total ") {
+            ensure!(lines.next().is_none(), "the plugin goes on after its total");
+            return Ok(regions);
         }
+        let (instructions, mnemonics) = counts(line, "region", regions.len())?;
+        let places = lines.next().unwrap_or_default();
+        let (sum, places) = counts(places, "places", regions.len())?;
+        let address = |(at, count): (String, u64)| Ok((u32::from_str_radix(&at, 16)?, count));
+        let places: Result<BTreeMap<_, _>> = places.into_iter().map(address).collect();
+        let places = places.with_context(|| format!("addresses of region {}", regions.len()))?;
+        let found: u64 = places.values().sum();
+        ensure!(
+            instructions == sum && instructions == found,
+            "region {} has {instructions} instructions, {found} of them at addresses",
+            regions.len()
+        );
+        regions.push(Region {
+            instructions,
+            mnemonics,
+            places,
+        });
     }
-    ensure!(
-        counted
-            .lines()
-            .last()
-            .is_some_and(|line| line.starts_with("total ")),
-        "the plugin did not finish"
-    );
-    Ok(regions)
+    bail!("the plugin did not finish")
+}
+
+/// Reads a line of region `index`: its total, then names and their counts.
+fn counts(line: &str, head: &str, index: usize) -> Result<(u64, Vec<(String, u64)>)> {
+    let wrote = || format!("the plugin wrote {:?}", line.get(..80).unwrap_or(line));
+    let mut words = line.split(' ');
+    let begins = words.next() == Some(head) && words.next() == Some(&index.to_string());
+    ensure!(begins, wrote());
+    let total = words.next().with_context(wrote)?;
+    let pairs: Option<Vec<_>> = words.map(pair_of).collect();
+    Ok((number(total, line)?, pairs.with_context(wrote)?))
 }
 
 fn pair_of(word: &str) -> Option<(String, u64)> {
@@ -175,8 +189,11 @@ mod tests {
 
     const SAID: &str = "self\t0\nself\t10\nself\t201\nself\t20001\n\
                         case\texp 1\tf32\tref\t4\telement\t00000000000000ff\ndone\n";
-    const COUNTED: &str = "region 0 0\nregion 1 10 nop=9 adds=1\nregion 2 201\nregion 3 20001\n\
-                           region 4 90 .byte=60 a=30\ntotal 99999\n";
+    const COUNTED: &str = "region 0 0\nplaces 0 0\nregion 1 10 nop=9 adds=1\nplaces 1 10 20=10\n\
+                           region 2 201\nplaces 2 201 20=1 22=200\n\
+                           region 3 20001\nplaces 3 20001 20=20001\n\
+                           region 4 90 .byte=60 a=30\nplaces 4 90 10000000=60 fffffffe=30\n\
+                           total 99999\n";
 
     fn complaint(said: &str, counted: &str) -> String {
         format!("{:#}", pair(said, counted).unwrap_err())
@@ -194,18 +211,22 @@ mod tests {
             one.mnemonics,
             [(".byte".to_owned(), 60), ("a".to_owned(), 30)]
         );
+        assert_eq!(one.places, [(0x1000_0000, 60), (0xffff_fffe, 30)].into());
         assert!((one.per_unit() - 22.5).abs() < 1e-12);
     }
 
     #[test]
     fn a_region_that_vanished_is_an_error() {
-        let counted = COUNTED.replace("region 4 90 .byte=60 a=30\n", "");
+        let (counted, _) = COUNTED.split_once("region 4").unwrap();
+        let counted = format!("{counted}total 1\n");
         assert!(complaint(SAID, &counted).contains("ran 5 regions and the plugin saw 4"));
     }
 
     #[test]
     fn a_wrong_count_of_known_code_is_an_error() {
-        let counted = COUNTED.replace("region 2 201", "region 2 202");
+        let counted = COUNTED
+            .replace("region 2 201", "region 2 202")
+            .replace("places 2 201 20=1", "places 2 202 20=2");
         assert_eq!(
             complaint(SAID, &counted),
             "201 known instructions were counted as 202"
@@ -215,7 +236,9 @@ mod tests {
     #[test]
     fn a_self_test_left_out_is_an_error() {
         let said = SAID.replace("self\t10\n", "");
-        let counted = "region 0 0\nregion 1 201\nregion 2 20001\nregion 3 90\ntotal 1\n";
+        let counted = "region 0 0\nplaces 0 0\nregion 1 201\nplaces 1 201 2=201\n\
+                       region 2 20001\nplaces 2 20001 2=20001\nregion 3 90\nplaces 3 90 2=90\n\
+                       total 1\n";
         assert!(complaint(&said, counted).contains("the self-test ran [0, 201, 20001]"));
     }
 
@@ -224,6 +247,26 @@ mod tests {
         assert!(complaint(&SAID.replace("done\n", ""), COUNTED).contains("did not finish"));
         assert!(complaint(SAID, &COUNTED.replace("total 99999\n", "")).contains("did not finish"));
         assert!(complaint("", "").contains("did not finish"));
+    }
+
+    #[test]
+    fn instructions_at_no_address_are_an_error() {
+        for (line, other) in [
+            ("20=1 22=200", "20=1 22=199"),
+            ("places 2 201", "places 2 200"),
+        ] {
+            let counted = COUNTED.replace(line, other);
+            assert!(complaint(SAID, &counted).contains("region 2 has 201 instructions"));
+        }
+        for line in [
+            "places 1 201",
+            "places 2",
+            "region 2 201",
+            "places 2 201 2g=201",
+        ] {
+            let counted = COUNTED.replace("places 2 201", line);
+            assert!(!complaint(SAID, &counted).is_empty());
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::table::{Table, cells, figure, markdown as lines};
+use crate::table::{Row, Table, cells, figure, markdown as lines};
 
 /// Replaces a part of the page.
 pub(crate) fn update(path: &Path, part: &str, text: &str) -> Result<()> {
@@ -68,7 +68,7 @@ pub(crate) fn markdown(tables: &[Table]) -> String {
     text
 }
 
-/// Returns the table of the best variants that have a goal.
+/// Returns the table of the best variants that have a goal, or a part that has one.
 fn goals(tables: &[Table]) -> String {
     let head = [
         "operator",
@@ -83,7 +83,12 @@ fn goals(tables: &[Table]) -> String {
     let mut rows = Vec::new();
     for table in tables {
         for row in table.rows.iter().filter(|row| row.best) {
-            let Some(goal) = row.goal else { continue };
+            let is_whole = |part: &Row| {
+                part.part_of == Some(&row.op) && part.format == row.format && part.goal.is_some()
+            };
+            if row.goal.is_none() && !table.rows.iter().any(is_whole) {
+                continue;
+            }
             rows.push([
                 row.op.clone(),
                 row.format.clone(),
@@ -91,7 +96,8 @@ fn goals(tables: &[Table]) -> String {
                 row.variant.clone(),
                 format!("{} / {}", figure(row.per_unit), row.unit),
                 row.anchor.map_or_else(String::new, figure),
-                format!("<= {goal}"),
+                row.goal
+                    .map_or_else(String::new, |goal| format!("<= {goal}")),
                 row.verdict(),
             ]);
         }
@@ -138,5 +144,21 @@ mod tests {
 | a | w8a8 | dsp | 1.400 / MAC | 0.200 | 0.700 |
 ";
         assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn a_whole_is_shown_with_the_part_that_has_a_goal() {
+        let mut tables = [table(140)];
+        let mut whole = table(200).rows.remove(1);
+        whole.op = "whole".to_owned();
+        whole.goal = None;
+        tables[0].rows.push(whole);
+        assert!(!goals(&tables).contains("whole"));
+        tables[0].rows[1].part_of = Some("whole");
+        let text = goals(&tables);
+        assert!(
+            text.contains("| a | w8a8 | Cortex-M4F | dsp | 1.400 / MAC | 2.000 | <= 1.5 | met |")
+        );
+        assert!(text.contains("| whole | w8a8 | Cortex-M4F | dsp | 2.000 / MAC | 2.000 |  |  |"));
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Row {
     target: &'static str,
     /// Operator and size.
     pub(crate) op: String,
+    /// The case that this is a part of, by its `op`.
+    pub(crate) part_of: Option<&'static str>,
     /// Number format.
     pub(crate) format: String,
     /// Variant.
@@ -76,6 +78,7 @@ impl Table {
                 schema: 1,
                 target: board.name,
                 op: one.op.clone(),
+                part_of: one.part_of,
                 format: one.format.clone(),
                 variant: one.variant.clone(),
                 instructions: one.instructions,
@@ -197,6 +200,8 @@ pub(crate) mod tests {
             digest: 0,
             instructions,
             mnemonics: vec![("smlad".to_owned(), 9)],
+            places: [].into(),
+            part_of: None,
         }
     }
 

@@ -1,9 +1,11 @@
 //! The counters, and what a region adds to them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::marker::Marker;
+use crate::options::Options;
 
 /// Most mnemonics that are told apart; the last counter takes the rest.
 const MNEMONICS_MAX: usize = 1024;
@@ -38,9 +40,11 @@ impl Totals {
 struct Begin {
     instructions: u64,
     mnemonics: Vec<u64>,
+    /// By address, those that had been translated.
+    places: BTreeMap<u64, u64>,
 }
 
-/// Tells regions apart and writes a line for each.
+/// Tells regions apart and writes what was counted in each.
 pub(crate) struct Counter {
     totals: &'static Totals,
     out: Box<dyn Write + Send>,
@@ -48,6 +52,10 @@ pub(crate) struct Counter {
     mnemonics_max: usize,
     /// Mnemonics by the index of their counter.
     names: Vec<String>,
+    /// Whether each address is counted apart.
+    has_places: bool,
+    /// Counters by address, which stay where they are.
+    places: BTreeMap<u64, &'static AtomicU64>,
     begin: Option<Begin>,
     regions: usize,
 }
@@ -57,13 +65,15 @@ impl Counter {
     pub(crate) fn new(
         totals: &'static Totals,
         out: Box<dyn Write + Send>,
-        mnemonics_max: usize,
+        options: &Options,
     ) -> Self {
         Self {
             totals,
             out,
-            mnemonics_max,
+            mnemonics_max: options.mnemonics,
             names: Vec::new(),
+            has_places: options.has_places,
+            places: BTreeMap::new(),
             begin: None,
             regions: 0,
         }
@@ -86,6 +96,14 @@ impl Counter {
         } else {
             MNEMONICS_MAX - 1
         }
+    }
+
+    /// Returns the counter of the instruction at an address, if each has one.
+    pub(crate) fn place(&mut self, address: u64) -> Option<&'static AtomicU64> {
+        // QEMU's code may add to a counter until the process ends.
+        let new = || &*Box::leak(Box::new(AtomicU64::new(0)));
+        self.has_places
+            .then(|| *self.places.entry(address).or_insert_with(new))
     }
 
     /// Takes a marker that the program has reached.
@@ -118,6 +136,7 @@ impl Counter {
         Begin {
             instructions: load(&self.totals.instructions),
             mnemonics: self.totals.mnemonics.iter().map(load).collect(),
+            places: self.places.iter().map(|(&at, c)| (at, load(c))).collect(),
         }
     }
 
@@ -136,9 +155,32 @@ impl Counter {
             let name = self.names.get(index).map_or("others", String::as_str);
             write!(self.out, " {name}={count}")?;
         }
-        self.regions += 1;
         writeln!(self.out)?;
+        if self.has_places {
+            self.end_places(&begin.places, &now.places)?;
+        }
+        self.regions += 1;
         self.out.flush()
+    }
+
+    /// Writes the sum and the counts of the addresses of a region.
+    fn end_places(
+        &mut self,
+        begin: &BTreeMap<u64, u64>,
+        now: &BTreeMap<u64, u64>,
+    ) -> io::Result<()> {
+        // An instruction may have been translated in the region.
+        let counts = now
+            .iter()
+            .map(|(at, now)| (at, now - begin.get(at).unwrap_or(&0)))
+            .filter(|&(_, count)| count > 0);
+        let counts: Vec<_> = counts.collect();
+        let sum: u64 = counts.iter().map(|(_, count)| count).sum();
+        write!(self.out, "places {} {sum}", self.regions)?;
+        for (address, count) in counts {
+            write!(self.out, " {address:x}={count}")?;
+        }
+        writeln!(self.out)
     }
 }
 
@@ -163,9 +205,17 @@ mod tests {
 
     /// A counter on totals of its own, and what it writes.
     fn counter(mnemonics_max: usize) -> (Counter, &'static Totals, Receiver<Vec<u8>>) {
+        let options = Options {
+            mnemonics: mnemonics_max,
+            ..Options::default()
+        };
+        counter_of(&options)
+    }
+
+    fn counter_of(options: &Options) -> (Counter, &'static Totals, Receiver<Vec<u8>>) {
         let totals: &'static Totals = Box::leak(Box::new(Totals::new()));
         let (sender, receiver) = channel();
-        let counter = Counter::new(totals, Box::new(Lines(sender)), mnemonics_max);
+        let counter = Counter::new(totals, Box::new(Lines(sender)), options);
         (counter, totals, receiver)
     }
 
@@ -199,6 +249,35 @@ mod tests {
         counter.mark(Marker::End).unwrap();
         counter.finish().unwrap();
         assert_eq!(text(&out), "region 0 6 add=3 nop=2\nregion 1 0\ntotal 15\n");
+    }
+
+    #[test]
+    fn a_region_has_the_counts_of_its_addresses() {
+        let options = Options {
+            has_places: true,
+            ..Options::default()
+        };
+        let (mut counter, totals, out) = counter_of(&options);
+        let execute = |counter: &mut Counter, address, times| {
+            totals.instructions().fetch_add(times, Ordering::Relaxed);
+            let place = counter.place(address).unwrap();
+            place.fetch_add(times, Ordering::Relaxed);
+        };
+        execute(&mut counter, 0x20, 5);
+        execute(&mut counter, 0x30, 5);
+        counter.mark(Marker::Begin).unwrap();
+        execute(&mut counter, 0x20, 2);
+        execute(&mut counter, 0x1000_0000, 3);
+        execute(&mut counter, 0x20, 1);
+        counter.mark(Marker::End).unwrap();
+        counter.finish().unwrap();
+        let wanted = "region 0 6\nplaces 0 6 20=3 10000000=3\ntotal 16\n";
+        assert_eq!(text(&out), wanted);
+    }
+
+    #[test]
+    fn addresses_have_no_counters_unless_they_are_wanted() {
+        assert!(counter(1).0.place(0x20).is_none());
     }
 
     #[test]

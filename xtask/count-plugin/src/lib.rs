@@ -10,7 +10,12 @@
 //!
 //! and one line `total N` when QEMU ends. A marker that does not fit (an end without a begin, a
 //! begin inside a region) is written as `error ...`. Arguments: `out=FILE` (default: the standard
-//! error output), `hist=on` for the mnemonics, `top=N` for how many of them (default 12).
+//! error output), `hist=on` for the mnemonics, `top=N` for how many of them (default 12),
+//! `places=on` for a second line a region, with the sum and the count of every address:
+//!
+//! ```text
+//! places 0 201 1040=1 1042=100 1044=100
+//! ```
 //!
 //! The counts are those of one virtual core; instructions are not cycles.
 

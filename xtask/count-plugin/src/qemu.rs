@@ -58,6 +58,7 @@ unsafe extern "C" {
     fn qemu_plugin_tb_n_insns(block: *const Block) -> usize;
     fn qemu_plugin_tb_get_insn(block: *const Block, index: usize) -> *mut Instruction;
     fn qemu_plugin_insn_data(instruction: *const Instruction) -> *const c_void;
+    fn qemu_plugin_insn_vaddr(instruction: *const Instruction) -> u64;
     fn qemu_plugin_insn_size(instruction: *const Instruction) -> usize;
     fn qemu_plugin_insn_disas(instruction: *const Instruction) -> *mut c_char;
     /// Of the C library: QEMU's strings are its allocations.
@@ -125,7 +126,7 @@ fn start<'a>(arguments: impl Iterator<Item = &'a str>) -> Result<Counter, String
             Err(error) => return Err(format!("create {}: {error}", path.display())),
         },
     };
-    Ok(Counter::new(&TOTALS, out, options.mnemonics))
+    Ok(Counter::new(&TOTALS, out, &options))
 }
 
 /// Looks at a block before QEMU translates it and asks for what is to happen as it runs.
@@ -156,6 +157,11 @@ fn instrument(counter: &mut Counter, instruction: &Instruction) {
             if counter.has_histogram() {
                 let index = counter.mnemonic(&disassembly(instruction));
                 add_one(instruction, TOTALS.mnemonic(index));
+            }
+            // SAFETY: the instruction is one of the block that is being translated.
+            let address = unsafe { qemu_plugin_insn_vaddr(instruction) };
+            if let Some(place) = counter.place(address) {
+                add_one(instruction, place);
             }
         }
     }
