@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use mambalite::picture::Picture;
+use mambalite::train::Model;
 use mambalite::train::network::Network;
 use mambalite::train::parameters::Parameters;
 use mambalite::{Error, Result, parallel};

@@ -9,11 +9,14 @@ use crate::checkpoint::CheckpointError;
 use crate::compress::CompressError;
 use crate::import::ImportError;
 use crate::quantize::QuantizeError;
+use crate::train::TrainError;
 
 /// Exit code of a fault that is ours to mend.
 pub const EXIT_BUG: u8 = 1;
 /// Exit code of wrong usage and of input that cannot be used.
 pub const EXIT_INPUT: u8 = 2;
+/// Exit code of a process that the user ended by a second Ctrl-C.
+pub const EXIT_INTERRUPTED: u8 = 130;
 
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = core::result::Result<T, E>;
@@ -367,6 +370,15 @@ pub enum Error {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The signals of the system cannot be caught.
+    #[error("catch Ctrl-C: {cause}")]
+    Signals {
+        /// What the system says.
+        cause: String,
+    },
+    /// A training run cannot begin or go on.
+    #[error(transparent)]
+    Train(#[from] TrainError),
     /// Training came to values that are no numbers any more.
     #[error("training diverged: {cause}; lower the learning rate or clip gradients harder")]
     TrainingDiverged {
@@ -398,7 +410,8 @@ impl Error {
     /// and surroundings that the user can mend, [`EXIT_BUG`] for a fault of this program.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::BufferSize { .. } => EXIT_BUG,
+            Self::BufferSize { .. } | Self::Signals { .. } => EXIT_BUG,
+            Self::Train(cause) if cause.is_bug() => EXIT_BUG,
             Self::Evaluate { cause, .. } | Self::SomePictures { first: cause, .. } => {
                 cause.exit_code()
             }

@@ -9,6 +9,7 @@ mod network;
 mod output;
 mod progress;
 mod quantize;
+mod train;
 mod upscale;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +26,7 @@ Exit codes:
   0  done
   1  a fault of this program
   2  wrong usage, or input that cannot be used
+  130  ended by a second Ctrl-C
 
 Results go to stdout, everything else to stderr. With --json each line of stdout is one object
 with \"schema\": 1; a score that is infinite is null there.";
@@ -48,6 +50,8 @@ enum Command {
     Eval(eval::Cmd),
     Quantize(quantize::Cmd),
     Compress(compress::Cmd),
+    Train(train::Train),
+    Distill(train::Distill),
 }
 
 /// Runs the command of the process's arguments.
@@ -61,6 +65,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Eval(cmd) => cmd.run(output),
         Command::Quantize(cmd) => cmd.run(output),
         Command::Compress(cmd) => cmd.run(output),
+        Command::Train(cmd) => cmd.run(output),
+        Command::Distill(cmd) => cmd.run(output),
     }))
 }
 

@@ -1,12 +1,14 @@
 //! Loss and gradient of a batch of patches.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Mutex;
 
 use mambalite_kernels::{Layer, Model, Plan as MemoryPlan, Precision, Upscaler};
 use rayon::prelude::*;
 
 use super::backward::{Backward, Buffers, Plan};
+use super::model::{Model as Trained, Objective};
 use super::parameters::Parameters;
 use super::quantization::{Quantization, Step};
 use super::tape::Tape;
@@ -17,10 +19,6 @@ use crate::{Error, Result};
 
 /// Parameters whose gradients a thread adds at a time.
 const CHUNK: usize = 4096;
-
-/// The loss of a patch: takes its place in the batch and the output before it is clamped, `[h scale,
-/// w scale, channels]` with 1 for white; sets the gradient, and returns the loss.
-pub type Objective<'o> = dyn Fn(usize, &[f32], &mut [f32]) -> f64 + Sync + 'o;
 
 /// A network in training.
 #[derive(Debug)]
@@ -83,53 +81,6 @@ impl Network {
         let mut values = self.parameters.values().to_vec();
         values.extend(self.quantization.iter().flat_map(Quantization::initial));
         values
-    }
-
-    /// Computes the mean loss over patches and its gradient, with the threads of the pool that it
-    /// is called in.
-    ///
-    /// * `values` - as [`Network::initial`] has them. * `gradient` - as long, replaced.
-    ///
-    /// Each patch has a gradient of its own, and these are added in the order of the patches: the
-    /// bits do not depend on the threads.
-    ///
-    /// # Errors
-    /// [`Error::TrainingDiverged`] for values that are not finite; [`Error::Channels`] and
-    /// [`Error::Run`] for patches that the network does not take.
-    pub fn gradient(
-        &self,
-        values: &[f32],
-        patches: &[Picture],
-        objective: &Objective<'_>,
-        gradient: &mut [f32],
-    ) -> Result<f64> {
-        let step = self.step(values)?;
-        let model = step.file.model();
-        let indices = (0..patches.len()).into_par_iter().with_max_len(1);
-        let parts: Result<Vec<(f64, Vec<f32>)>> = indices
-            .map(|i| self.patch(&model, &step, (i, &patches[i]), objective))
-            .collect();
-        let parts = parts?;
-        let share = 1.0 / patches.len() as f32;
-        let chunks = gradient.par_chunks_mut(CHUNK).enumerate();
-        chunks.for_each(|(chunk, gradient)| {
-            gradient.fill(0.0);
-            for (_, part) in &parts {
-                let part = &part[chunk * CHUNK..];
-                gradient.iter_mut().zip(part).for_each(|(g, p)| *g += p);
-            }
-            gradient.iter_mut().for_each(|g| *g *= share);
-        });
-        Ok(parts.iter().map(|(loss, _)| loss).sum::<f64>() / patches.len() as f64)
-    }
-
-    /// Makes the model file of some values, in the precision that is trained.
-    ///
-    /// # Errors
-    /// [`Error::TrainingDiverged`] for values that are not finite, [`Error::Quantize`] for ranges
-    /// that fixed point cannot express.
-    pub fn to_file(&self, values: &[f32]) -> Result<ModelFile> {
-        Ok(self.step(values)?.file)
     }
 
     fn step<'v>(&self, values: &'v [f32]) -> Result<Step<'v>> {
@@ -209,6 +160,50 @@ impl Network {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {
         let workspaces = self.workspaces.lock();
         workspaces.unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Trained for Network {
+    /// Each patch has a gradient of its own, and these are added in the order of the patches.
+    fn gradient(
+        &self,
+        values: &[f32],
+        patches: &[Picture],
+        objective: &Objective<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64> {
+        let step = self.step(values)?;
+        let model = step.file.model();
+        let indices = (0..patches.len()).into_par_iter().with_max_len(1);
+        let parts: Result<Vec<(f64, Vec<f32>)>> = indices
+            .map(|i| self.patch(&model, &step, (i, &patches[i]), objective))
+            .collect();
+        let parts = parts?;
+        let share = 1.0 / patches.len() as f32;
+        let chunks = gradient.par_chunks_mut(CHUNK).enumerate();
+        chunks.for_each(|(chunk, gradient)| {
+            gradient.fill(0.0);
+            for (_, part) in &parts {
+                let part = &part[chunk * CHUNK..];
+                gradient.iter_mut().zip(part).for_each(|(g, p)| *g += p);
+            }
+            gradient.iter_mut().for_each(|g| *g *= share);
+        });
+        Ok(parts.iter().map(|(loss, _)| loss).sum::<f64>() / patches.len() as f64)
+    }
+
+    fn to_file(&self, values: &[f32]) -> Result<ModelFile> {
+        Ok(self.step(values)?.file)
+    }
+
+    /// Matrices decay; norms, biases, rates, skips, causal taps and ranges do not.
+    fn decayed(&self, _len: usize) -> Vec<Range<usize>> {
+        let arrays = self.parameters.layout().arrays();
+        let matrices = arrays.filter(|(param, _)| {
+            let vector = param.name.contains("norm") || param.name == "conv1d";
+            param.part == "weight" && !vector
+        });
+        matrices.map(|(_, range)| range).collect()
     }
 }
 

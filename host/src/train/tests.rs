@@ -7,6 +7,7 @@ use mambalite_kernels::{
 };
 
 use super::backward::{Backward, Buffers, Plan, Unwatched};
+use super::model::Model;
 use super::network::Network;
 use super::op::tests::{assert_close, differences, random};
 use super::parameters::Parameters;
