@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn optimizer(kind: OptimizerKind) -> Optimizer {
-        Optimizer::new(&section(kind), vec![0..1])
+        Optimizer::new(&section(kind), vec![0..1, 2..3])
     }
 
     /// Three steps of one parameter as the papers write them, in `f64`.
@@ -175,15 +175,16 @@ mod tests {
         let gradients: Vec<f64> = (0..40).map(|i| f64::from(i % 7) - 2.5).collect();
         for (kind, decay) in [(OptimizerKind::Adam, 0.0), (OptimizerKind::Adamw, 0.5)] {
             let (value, average) = by_hand(&gradients, decay);
-            // Decay acts on the first of two equal parameters only.
+            // Decay acts on the first and the last of three equal parameters.
             let (undecayed, _) = by_hand(&gradients, 0.0);
-            let mut state = State::new(vec![1.0; 2]);
+            let mut state = State::new(vec![1.0; 3]);
             for &g in &gradients {
-                optimizer(kind).step(&mut state, &mut [g as f32; 2], 0.1);
+                optimizer(kind).step(&mut state, &mut [g as f32; 3], 0.1);
             }
             assert_eq!(state.step, 40);
             for (found, expected) in [
                 (state.values[0], value),
+                (state.values[2], value),
                 (state.values[1], undecayed),
                 (state.average[0], average),
             ] {

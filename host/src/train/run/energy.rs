@@ -52,7 +52,10 @@ impl Meter {
         }
     }
 
-    /// Returns the joules since the beginning, or why they are not known.
+    /// Returns the joules since the beginning.
+    ///
+    /// # Errors
+    /// Why they are not known.
     pub fn joules(&self) -> Result<f64, &str> {
         match &self.packages {
             Ok(_) => Ok(self.micro_joules as f64 * 1e-6),

@@ -74,6 +74,3 @@ pub fn run<M: Model>(task: Task<'_, M>, observer: &dyn Observer, stop: &Stop) ->
         Steps::new(&task, prepared, observer)?.run(observer, stop)
     })
 }
-
-#[cfg(test)]
-mod tests;

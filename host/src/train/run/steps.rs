@@ -110,7 +110,7 @@ impl<'a, M: Model> Steps<'a, M> {
     pub(super) fn run(mut self, observer: &dyn Observer, stop: &Stop) -> Result<Outcome> {
         let mut loader = None;
         if !stop.is_set() && !self.is_finished() {
-            if self.step() == 0 {
+            if self.prepared.checkpoint.history.is_empty() && self.step() == 0 {
                 self.validate(observer)?;
             }
             let running = loader.insert(self.loader()?);
@@ -154,13 +154,16 @@ impl<'a, M: Model> Steps<'a, M> {
             &|i, output, gradient| objective.of(&targets[i], output, gradient),
             &mut self.gradient,
         )?;
+        let diverged = TrainError::Diverged {
+            step: state.step + 1,
+        };
+        if !loss.is_finite() {
+            return Err(diverged.into());
+        }
         let rate = schedule(self.config, checkpoint.steps).rate(state.step);
         let norm = self.optimizer.step(state, &mut self.gradient, rate);
-        if !loss.is_finite() || !norm.is_finite() {
-            return Err(TrainError::Diverged {
-                step: state.step + 1,
-            }
-            .into());
+        if !norm.is_finite() {
+            return Err(diverged.into());
         }
         self.window.add(loss, norm);
         let smooth = self.smooth_loss.unwrap_or(loss);
