@@ -7,6 +7,8 @@
 
 #[path = "cli/bench.rs"]
 mod bench;
+#[path = "cli/training.rs"]
+mod training;
 
 use bench::{Bench, checkpoint, names, picture};
 use mambalite::checkpoint::{Tensor, safetensors};

@@ -11,13 +11,18 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mambalite::model_file::ModelFile;
-use mambalite::picture::Picture;
+use mambalite::picture::{Color, Picture};
+use mambalite::resize::{Scale, resize};
 use mambalite::train::config::Config;
+use mambalite::train::data::Pictures;
+use mambalite::train::data::draw::{Draw, Symmetry};
+use mambalite::train::data::patch::{Patch, Patches};
 use mambalite::train::run::checkpoint::Checkpoint;
 use mambalite::train::run::log::Line;
 use mambalite::train::run::observer::{Observer, Progress};
 use mambalite::train::run::stop::Stop;
 use mambalite::train::run::{self, Outcome, Task};
+use mambalite::train::teacher::{Teacher, Teaching};
 use mambalite::train::{Model, Objective, TrainError};
 use mambalite::{Error, Result, import};
 use mambalite_kernels::Form;
@@ -407,4 +412,121 @@ fn minutes_become_steps_that_stay() {
         .run_changed("run", &stops_at(40), true, minutes)
         .unwrap();
     assert_eq!(bench.checkpoint("run").steps, fixed);
+}
+
+#[test]
+fn stored_outputs_of_a_teacher_are_those_of_whole_pictures() {
+    let bench = Bench::new();
+    let place = bench.place.path();
+    bench.toy.file.save(&place.join("teacher.mls")).unwrap();
+    let name = place.join("teacher.mls").display().to_string();
+    let refused = Teacher::load(&name, 3, 4).unwrap_err().to_string();
+    assert!(
+        refused.contains("x2") && refused.contains("x4"),
+        "{refused}"
+    );
+    let teacher = Teacher::load(&name, 3, 2).unwrap();
+
+    let config = Config::parse(&bench.text, Path::new("run.toml")).unwrap();
+    let pictures = Pictures::load(&config.data, (2, Color::Rgb), place, &mut |_, _| ()).unwrap();
+    let cache = place.join("cache");
+    let stopped = teacher.outputs(&pictures, &cache, &|| false).unwrap();
+    assert!(stopped.is_none());
+    let outputs = teacher
+        .outputs(&pictures, &cache, &|| true)
+        .unwrap()
+        .unwrap();
+    // A second time nothing is computed: the files stay as they are.
+    let files = || fs::read_dir(&cache).unwrap().map(|it| it.unwrap().path());
+    assert_eq!(files().count(), 5);
+    let times = || files().map(|it| fs::metadata(it).unwrap().modified().unwrap());
+    let before: Vec<_> = times().collect();
+    teacher
+        .outputs(&pictures, &cache, &|| true)
+        .unwrap()
+        .unwrap();
+    assert!(times().eq(before));
+
+    for step in 0..20 {
+        let at = pictures.place(&mut Draw::new(3, step, 0));
+        let path = place.join(format!("train/{}.png", at.picture));
+        let high = Picture::load(&path, Color::Rgb)
+            .unwrap()
+            .modcrop(2)
+            .unwrap();
+        let low = resize(&high, Scale::down(2)).unwrap();
+        let whole = teacher.run(&low).unwrap();
+        let found = outputs.crop(&pictures, at).unwrap();
+        let (side, stride) = (2 * 8 * 3, high.width() * 3);
+        assert_eq!(found.len(), side * 2 * 8);
+        for (y, row) in found.chunks(side).enumerate() {
+            let expected = &whole[(2 * at.y + y) * stride + 2 * at.x * 3..][..side];
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 0.5 / 16384.0 || b.abs() >= 2.0;
+            assert!(row.iter().zip(expected).all(near), "step {step}, row {y}");
+        }
+    }
+}
+
+/// With flips and turns, the teacher's output lies as the truth does.
+#[test]
+fn targets_of_a_patch_lie_alike() {
+    let bench = Bench::new();
+    let place = bench.place.path();
+    bench.toy.file.save(&place.join("teacher.mls")).unwrap();
+    let name = place.join("teacher.mls").display().to_string();
+    let config = Config::parse(&bench.text, Path::new("run.toml")).unwrap();
+    let patches = |augment| {
+        let teacher = Teacher::load(&name, 3, 2).unwrap();
+        let pictures = Pictures::load(&config.data, (2, Color::Rgb), place, &mut |_, _| ());
+        let pictures = pictures.unwrap();
+        let outputs = teacher.outputs(&pictures, &place.join("cache"), &|| true);
+        Patches {
+            pictures,
+            teaching: outputs.unwrap().map(Teaching::Picture),
+            augment,
+            seed: 1,
+        }
+    };
+    let (turned, straight) = (patches(true), patches(false));
+    let mut found = 0;
+    for step in 0..20 {
+        let [turned, straight] = [&turned, &straight].map(|it| it.patch(step, 0).unwrap());
+        let teacher = |it: &Patch| it.teacher.clone().unwrap();
+        for number in 0..100 {
+            let symmetry = Symmetry::draw(&mut Draw::new(0, 0, number));
+            if symmetry.apply(&straight.high, 16, 3) == turned.high {
+                let expected = symmetry.apply(&teacher(&straight), 16, 3);
+                assert_eq!(teacher(&turned), expected);
+                let low = symmetry.apply(straight.low.data(), 8, 3);
+                assert_eq!(turned.low.data(), low);
+                found += 1;
+                break;
+            }
+        }
+    }
+    assert_eq!(found, 20);
+}
+
+#[test]
+fn the_weight_of_the_teacher_decides_what_is_learned() {
+    let bench = Bench::new();
+    let teacher = bench.place.path().join("teacher.mls");
+    bench.toy.file.save(&teacher).unwrap();
+    let distil = |name: &str, weight: &str, place: &str| {
+        let section = format!(
+            "[distill]\nteacher = \"{}\"\nwhere = \"{place}\"\nweight = {weight}\n[optimizer]",
+            teacher.display()
+        );
+        let change = |text: String| text.replace("[optimizer]", &section);
+        bench
+            .run_changed(name, &Watch::default(), false, change)
+            .unwrap();
+        bench.checkpoint(name).state.values
+    };
+    let [crop, picture] = ["crop", "picture"].map(|it| distil(it, "1.0", it));
+    assert!(bench.place.path().join("picture/teacher").is_dir());
+    let truth = distil("truth", "0.0", "crop");
+    assert!(crop != picture && crop != truth && picture != truth);
+    bench.run("alone", &Watch::default(), false).unwrap();
+    assert_eq!(truth, bench.checkpoint("alone").state.values);
 }

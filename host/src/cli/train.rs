@@ -7,14 +7,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use mambalite::Result;
 use mambalite::train::TrainError;
 use mambalite::train::begin::Beginning;
-use mambalite::train::config::{Config, EXAMPLE};
+use mambalite::train::config::Config;
+use mambalite::train::run::folder::example;
 use mambalite::train::run::log::Line;
 use mambalite::train::run::observer::{Observer, Progress};
 use mambalite::train::run::stop::Stop;
 use mambalite::train::run::{Task, run};
 
 use super::output::Output;
-use super::{progress, usage_error};
+use super::progress;
 
 const TRAIN_EXAMPLES: &str = "\
 Examples:
@@ -28,7 +29,7 @@ model.mls, which `mambalite eval`, `upscale` and `quantize` take.";
 const DISTILL_EXAMPLES: &str = "\
 Examples:
   mambalite compress teacher.mls --calibration photos/ --parameters 300000 --output small.mls
-  mambalite train --example > small.toml     # model.start = \"small.mls\", and a [distill] table
+  mambalite distill --example > small.toml   # then set model.start = \"small.mls\"
   mambalite distill small.toml
 
 The folder of a run and --resume are those of `mambalite train`.";
@@ -42,9 +43,6 @@ The folder of a run and --resume are those of `mambalite train`.";
 pub(crate) struct Train {
     #[command(flatten)]
     run: RunArgs,
-    /// Prints a configuration with every key, and ends.
-    #[arg(long, conflicts_with_all = ["config", "resume"])]
-    example: bool,
 }
 
 /// Trains a network to do what a larger one does, and to be right.
@@ -60,9 +58,12 @@ pub(crate) struct Distill {
 
 #[derive(Args, Debug)]
 struct RunArgs {
-    /// The configuration (TOML).
-    #[arg(value_name = "CONFIG")]
+    /// The configuration (TOML); paths in it are relative to the folder that the command runs in.
+    #[arg(value_name = "CONFIG", required_unless_present = "example")]
     config: Option<PathBuf>,
+    /// Prints a configuration with every key, and ends.
+    #[arg(long, conflicts_with_all = ["config", "resume"])]
+    example: bool,
     /// Goes on with the run in its folder, to the same bits as without an interruption.
     #[arg(long)]
     resume: bool,
@@ -71,9 +72,6 @@ struct RunArgs {
 impl Train {
     /// Runs the command.
     pub(crate) fn run(self, output: Output) -> Result<()> {
-        if self.example {
-            return output.text(|| EXAMPLE.trim_end().to_owned());
-        }
         self.run.run(output, false)
     }
 }
@@ -87,8 +85,9 @@ impl Distill {
 
 impl RunArgs {
     fn run(self, output: Output, teaches: bool) -> Result<()> {
+        // Without a file there is the wish for an example.
         let Some(path) = self.config else {
-            usage_error("a configuration is needed");
+            return output.text(|| example(teaches).trim_end().to_owned());
         };
         let (config, text) = Config::load_with_text(&path)?;
         let cause = match (teaches, config.distill.is_some()) {
@@ -169,6 +168,13 @@ impl Observer for Screen {
         if self.output.json {
             return self.output.print(line, String::new);
         }
+        if matches!(line, Line::Start { .. }) {
+            let style = "{wide_bar} {human_pos}/{human_len} steps {msg}";
+            // The template is fixed; a mistake in it would leave the bar as it was.
+            if let Ok(style) = ProgressStyle::with_template(style) {
+                self.bar.set_style(style);
+            }
+        }
         if let Some(text) = text(line) {
             self.bar.suspend(|| eprintln!("{text}"));
         }
@@ -176,16 +182,7 @@ impl Observer for Screen {
     }
 
     fn step(&self, progress: &Progress) {
-        if progress
-            .steps
-            .is_some_and(|steps| self.bar.length() != Some(steps))
-        {
-            let style = "{wide_bar} {human_pos}/{human_len} steps {msg}";
-            if let Ok(style) = ProgressStyle::with_template(style) {
-                self.bar.set_style(style);
-            }
-            self.bar.set_length(progress.steps.unwrap_or_default());
-        }
+        self.bar.set_length(progress.steps.unwrap_or_default());
         self.bar.set_position(progress.step);
         let psnr = progress.psnr_y.map(|psnr| format!(", {psnr:.3} dB"));
         let left = progress.seconds_left.map(|seconds| {
