@@ -242,10 +242,7 @@ fn a_run_leaves_all_its_files_and_learns() {
     assert!(bench.bytes("run", "curve.svg").ends_with(b"</svg>\n"));
     assert_eq!(bench.bytes("run", "model.mls"), bench.toy.file.bytes());
     let log = String::from_utf8(bench.bytes("run", "log.jsonl")).unwrap();
-    let log: Vec<Line> = log
-        .lines()
-        .map(|it| serde_json::from_str(it).unwrap())
-        .collect();
+    let log: Vec<Line> = log.lines().map(|it| Line::parse(it).unwrap()).collect();
     assert_eq!(log, *watch.lines.lock().unwrap());
 
     let losses = log.iter().filter_map(|line| match line {
@@ -315,9 +312,7 @@ fn an_interrupted_run_ends_with_the_same_bits() {
     assert_eq!(a, b);
     let steps = |name| {
         let log = String::from_utf8(bench.bytes(name, "log.jsonl")).unwrap();
-        let lines = log
-            .lines()
-            .map(|it| serde_json::from_str::<Line>(it).unwrap());
+        let lines = log.lines().map(|it| Line::parse(it).unwrap());
         lines
             .filter(|it| matches!(it, Line::Validation { .. }))
             .map(|it| it.step())

@@ -81,6 +81,15 @@ pub enum Line {
 }
 
 impl Line {
+    /// Takes a line of the file; nothing where it is none.
+    ///
+    /// By way of a [`serde_json::Value`]: where another crate of the build turns on
+    /// `serde_json/arbitrary_precision`, tagged enums with numbers cannot be read at once.
+    pub fn parse(text: &str) -> Option<Self> {
+        let value = serde_json::from_str::<serde_json::Value>(text).ok()?;
+        serde_json::from_value(value).ok()
+    }
+
     /// Returns the steps that were done when it was written.
     pub fn step(&self) -> u64 {
         match *self {
@@ -125,7 +134,7 @@ impl Log {
         };
         let parsed = text
             .lines()
-            .filter_map(|text| Some((text, serde_json::from_str::<Line>(text).ok()?)));
+            .filter_map(|text| Some((text, Line::parse(text)?)));
         let kept: Vec<_> = parsed.filter(|(_, line)| line.step() <= step).collect();
         atomic_file::write(path, |file| {
             kept.iter()
