@@ -9,6 +9,7 @@ use crate::checkpoint::CheckpointError;
 use crate::compress::CompressError;
 use crate::import::ImportError;
 use crate::quantize::QuantizeError;
+use crate::search::SearchError;
 use crate::train::TrainError;
 
 /// Exit code of a fault that is ours to mend.
@@ -390,6 +391,12 @@ pub enum Error {
     Compress {
         /// Why.
         cause: CompressError,
+    },
+    /// A search cannot be done.
+    #[error("{cause}")]
+    Search {
+        /// Why not.
+        cause: SearchError,
     },
     /// A network cannot be quantised.
     #[error("quantise: {cause}")]

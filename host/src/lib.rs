@@ -8,6 +8,7 @@ pub mod compress;
 pub mod dataset;
 pub mod error;
 pub mod import;
+pub mod json;
 pub mod metrics;
 pub mod model_file;
 pub mod parallel;
@@ -16,6 +17,7 @@ pub mod plane;
 pub mod quantize;
 pub mod registry;
 pub mod resize;
+pub mod search;
 pub mod train;
 pub mod upscale;
 

@@ -9,6 +9,7 @@ mod network;
 mod output;
 mod progress;
 mod quantize;
+mod search;
 mod train;
 mod upscale;
 
@@ -52,6 +53,7 @@ enum Command {
     Compress(compress::Cmd),
     Train(train::Train),
     Distill(train::Distill),
+    Search(search::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -67,6 +69,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Compress(cmd) => cmd.run(output),
         Command::Train(cmd) => cmd.run(output),
         Command::Distill(cmd) => cmd.run(output),
+        Command::Search(cmd) => cmd.run(output),
     }))
 }
 

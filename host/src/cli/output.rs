@@ -3,25 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use mambalite::{Error, Result};
+use mambalite::{Error, Result, json};
 use serde::Serialize;
-
-/// The version of the objects that `--json` prints.
-const SCHEMA: u32 = 1;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     /// One JSON object a line instead of text.
     pub(crate) json: bool,
-}
-
-/// An object with the version of its schema in front.
-#[derive(Serialize)]
-struct Versioned<'a, T> {
-    schema: u32,
-    #[serde(flatten)]
-    object: &'a T,
 }
 
 impl Output {
@@ -32,8 +21,7 @@ impl Output {
         text: impl FnOnce() -> String,
     ) -> Result<()> {
         let line = if self.json {
-            let schema = SCHEMA;
-            serde_json::to_string(&Versioned { schema, object }).map_err(io::Error::from)
+            json::line(object)
         } else {
             Ok(text())
         };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::config::{Config, QuantizeSection, Start};
+use super::config::{Config, Start};
 use super::data;
 use super::network::Network;
 use super::parameters::Parameters;
@@ -50,7 +50,7 @@ impl Beginning {
             network: match &config.quantize {
                 None => Network::new(parameters),
                 Some(section) => {
-                    let pictures = calibration(config, section, &network)?;
+                    let pictures = calibration(config, section.pictures, &network)?;
                     let percentile = section.percentile;
                     Network::quantized(parameters, section.precision(), &pictures, percentile)?
                 }
@@ -61,9 +61,9 @@ impl Beginning {
 
 /// Reads as many training pictures as calibration wants, evenly spread over the files, and reduces
 /// them; those that cannot be read are left out.
-fn calibration(
+pub(crate) fn calibration(
     config: &Config,
-    section: &QuantizeSection,
+    count: usize,
     network: &mambalite_kernels::Config,
 ) -> Result<Vec<Picture>> {
     let folders = config.data.train.iter();
@@ -75,7 +75,7 @@ fn calibration(
         let picture = Picture::load(path, color(network))?.modcrop(network.scale)?;
         resize(&picture, Scale::down(network.scale))
     };
-    let wanted = section.pictures.min(files.len());
+    let wanted = count.min(files.len());
     let chosen = (0..wanted).map(|i| &files[i * files.len() / wanted]);
     let pictures: Vec<Picture> = chosen.filter_map(|path| load(path).ok()).collect();
     if pictures.is_empty() {

@@ -291,6 +291,11 @@ impl Config {
         }
     }
 
+    /// Tells whether a run can have these values.
+    pub fn is_allowed(&self) -> bool {
+        self.check().is_ok()
+    }
+
     /// Returns the name of the first key that differs from another run's so that the two have
     /// different results; keys that change no bit are not compared.
     pub fn differs(&self, other: &Self) -> Option<String> {

@@ -101,7 +101,7 @@ fn panel(
 }
 
 /// Returns a range that is never empty and holds all values.
-fn range(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+pub(crate) fn range(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let low = values.clone().fold(f64::INFINITY, f64::min);
     let high = values.fold(f64::NEG_INFINITY, f64::max);
     let margin = match high > low {

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use serde::Serialize;
 
-use crate::train::config::{Config, EXAMPLE, SCHEMA};
+use crate::train::config::{Config, EXAMPLE};
 use crate::train::error::TrainError;
-use crate::{Error, Result, atomic_file};
+use crate::{Error, Result, atomic_file, json};
 
 /// A run's folder: `config.toml` as it was given, `run.json`, `log.jsonl`, `curve.svg`,
 /// `checkpoint.safetensors`, and `model.mls`, the average of the parameters.
@@ -20,7 +20,6 @@ pub struct Folder {
 /// What `run.json` says.
 #[derive(Serialize)]
 struct Facts {
-    schema: u32,
     mambalite: &'static str,
     seed: u64,
     /// Commit of the folder that the command ran in, where that is a git repository.
@@ -49,7 +48,6 @@ impl Folder {
         fs::create_dir_all(&path).map_err(refused)?;
         let folder = Self { path: path.clone() };
         let facts = Facts {
-            schema: SCHEMA,
             mambalite: env!("CARGO_PKG_VERSION"),
             seed: config.run.seed,
             git_hash: git(&["rev-parse", "HEAD"]),
@@ -58,9 +56,7 @@ impl Folder {
             architecture: std::env::consts::ARCH,
             threads: config.threads(),
         };
-        let facts = serde_json::to_string_pretty(&facts);
-        let facts = facts.map_err(|cause| refused(cause.into()))?;
-        atomic_file::write(&folder.file("run.json"), |file| writeln!(file, "{facts}"))?;
+        json::write(&folder.file("run.json"), &facts)?;
         let text = text.as_bytes();
         atomic_file::write(&folder.file("config.toml"), |file| file.write_all(text))?;
         Ok(folder)

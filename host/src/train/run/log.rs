@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, atomic_file};
-
-/// The version of the lines.
-const SCHEMA: u32 = 1;
+use crate::{Error, Result, atomic_file, json};
 
 /// A line; `step` counts finished steps, `seconds` run from the start or the last resumption.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -102,14 +99,6 @@ impl Line {
     }
 }
 
-/// A line as it is in the file.
-#[derive(Serialize)]
-struct Versioned<'a> {
-    schema: u32,
-    #[serde(flatten)]
-    line: &'a Line,
-}
-
 /// The file.
 #[derive(Debug)]
 pub struct Log {
@@ -153,9 +142,8 @@ impl Log {
     /// # Errors
     /// [`Error::Write`].
     pub fn write(&mut self, line: &Line) -> Result<()> {
-        let schema = SCHEMA;
-        let text = serde_json::to_string(&Versioned { schema, line }).map_err(io::Error::from);
-        let written = text.and_then(|text| self.file.write_all(format!("{text}\n").as_bytes()));
+        let written =
+            json::line(line).and_then(|text| self.file.write_all(format!("{text}\n").as_bytes()));
         written.map_err(|cause| write_error(&self.path, cause))
     }
 }
