@@ -23,11 +23,19 @@ use mambalite::train::run::observer::{Observer, Progress};
 use mambalite::train::run::stop::Stop;
 use mambalite::train::run::{self, Outcome, Task};
 use mambalite::train::teacher::{Teacher, Teaching};
-use mambalite::train::{Model, Objective, TrainError};
+use mambalite::train::{Kind, Model, Objective, TrainError};
 use mambalite::{Error, Result, import};
 use mambalite_kernels::Form;
 use mambalite_tests::network::{self, TINY};
 use rayon::prelude::*;
+
+/// What fits the toy.
+const KIND: Kind = Kind {
+    channels: 3,
+    scale: 2,
+    width: 4,
+    groups: 1,
+};
 
 /// Nearest neighbour at x2 with a gain and an offset for each channel.
 struct Toy {
@@ -62,7 +70,7 @@ impl Model for Toy {
         &self,
         values: &[f32],
         patches: &[Picture],
-        objective: &Objective<'_>,
+        objective: &dyn Objective,
         gradient: &mut [f32],
     ) -> Result<f64> {
         let parts = patches.par_iter().enumerate().map(|(i, patch)| {
@@ -72,7 +80,7 @@ impl Model for Toy {
                 output[out] = values[c] * input(at) + values[3 + c]
             });
             let mut d_output = vec![0.0; output.len()];
-            let loss = objective(i, &output, &mut d_output);
+            let loss = objective.output(i, &output, &mut d_output);
             let mut gradient = [0.0; 6];
             samples(patch, |out, at, c| {
                 gradient[c] += d_output[out] * input(at);
@@ -192,7 +200,7 @@ impl Bench {
             model: &self.toy,
             values: vec![0.5, 0.5, 0.5, 0.1, 0.1, 0.1],
             start: None,
-            kind: (3, 2),
+            kind: KIND,
             config: &config,
             text: &text,
             resume,
@@ -415,12 +423,14 @@ fn stored_outputs_of_a_teacher_are_those_of_whole_pictures() {
     let place = bench.place.path();
     bench.toy.file.save(&place.join("teacher.mls")).unwrap();
     let name = place.join("teacher.mls").display().to_string();
-    let refused = Teacher::load(&name, 3, 4).unwrap_err().to_string();
+    let refused = Teacher::load(&name, Kind { scale: 4, ..KIND }, false)
+        .unwrap_err()
+        .to_string();
     assert!(
         refused.contains("x2") && refused.contains("x4"),
         "{refused}"
     );
-    let teacher = Teacher::load(&name, 3, 2).unwrap();
+    let teacher = Teacher::load(&name, KIND, false).unwrap();
 
     let config = Config::parse(&bench.text, Path::new("run.toml")).unwrap();
     let pictures = Pictures::load(&config.data, (2, Color::Rgb), place, &mut |_, _| ()).unwrap();
@@ -450,7 +460,7 @@ fn stored_outputs_of_a_teacher_are_those_of_whole_pictures() {
             .modcrop(2)
             .unwrap();
         let low = resize(&high, Scale::down(2)).unwrap();
-        let whole = teacher.run(&low).unwrap();
+        let whole = teacher.run(&low).unwrap().output;
         let found = outputs.crop(&pictures, at).unwrap();
         let (side, stride) = (2 * 8 * 3, high.width() * 3);
         assert_eq!(found.len(), side * 2 * 8);
@@ -471,7 +481,7 @@ fn targets_of_a_patch_lie_alike() {
     let name = place.join("teacher.mls").display().to_string();
     let config = Config::parse(&bench.text, Path::new("run.toml")).unwrap();
     let patches = |augment| {
-        let teacher = Teacher::load(&name, 3, 2).unwrap();
+        let teacher = Teacher::load(&name, KIND, false).unwrap();
         let pictures = Pictures::load(&config.data, (2, Color::Rgb), place, &mut |_, _| ());
         let pictures = pictures.unwrap();
         let outputs = teacher.outputs(&pictures, &place.join("cache"), &|| true);
@@ -486,7 +496,7 @@ fn targets_of_a_patch_lie_alike() {
     let mut found = 0;
     for step in 0..20 {
         let [turned, straight] = [&turned, &straight].map(|it| it.patch(step, 0).unwrap());
-        let teacher = |it: &Patch| it.teacher.clone().unwrap();
+        let teacher = |it: &Patch| it.teacher.clone().unwrap().output;
         for number in 0..100 {
             let symmetry = Symmetry::draw(&mut Draw::new(0, 0, number));
             if symmetry.apply(&straight.high, 16, 3) == turned.high {

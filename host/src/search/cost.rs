@@ -15,7 +15,7 @@ use crate::upscale::{Executor, upscale};
 use crate::{Result, parallel};
 
 /// Times that a network is run on this machine; the shortest counts.
-const RUNS: usize = 5;
+const RUNS: usize = 20;
 /// Stands for the path of the model in a command that measures.
 const MODEL: &str = "{model}";
 
@@ -31,7 +31,7 @@ pub struct Cost {
     /// Bytes of the arena and of the bound of the stack on a board, for rows of the budget's width.
     pub ram_bytes: usize,
     /// Milliseconds of a square of the budget's width: what the budget's command says, or the
-    /// shortest of five runs on one thread of this machine.
+    /// shortest of twenty runs on one thread of this machine.
     pub milliseconds: f64,
 }
 

@@ -123,27 +123,9 @@ pub trait Watch<T> {
     /// Takes the gradient of a layer that matrix products take as their input, and may change it:
     /// the outputs of norms, causal convolutions and gates.
     fn operand(&mut self, _layer: Layer, _gradient: &mut [T]) {}
-}
 
-/// Looks at nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct Unwatched;
-
-impl<T> Watch<T> for Unwatched {}
-
-/// Looks only where there is something that looks.
-impl<T, W: Watch<T>> Watch<T> for Option<W> {
-    fn weight(&mut self, index: usize, input: Input<'_, T>, gradient: &[T]) {
-        if let Some(watch) = self {
-            watch.weight(index, input, gradient);
-        }
-    }
-
-    fn operand(&mut self, layer: Layer, gradient: &mut [T]) {
-        if let Some(watch) = self {
-            watch.operand(layer, gradient);
-        }
-    }
+    /// Takes the gradient of the features after a group, and may add to it.
+    fn group(&mut self, _group: usize, _gradient: &mut [T]) {}
 }
 
 /// A backward pass over one picture.
@@ -199,6 +181,7 @@ impl<T: Scalar> Backward<'_, T> {
         let last = tape.layer(Layer::Group { group });
         self.norm("norm_f", Scope::Network, last, &mut b.trunk, gradient);
         for i in (0..config.groups).rev() {
+            self.watch.group(i, &mut b.trunk);
             self.group(i, gradient, &mut b);
         }
         let first = tape.layer(Layer::ConvFirst);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::config::{Config, Start};
 use super::data;
+use super::model::Kind;
 use super::network::Network;
 use super::parameters::Parameters;
 use crate::picture::Picture;
@@ -19,8 +20,8 @@ pub struct Beginning {
     pub network: Network,
     /// Hash of the model that it starts from.
     pub start: Option<[u8; 32]>,
-    /// Channels and scale.
-    pub kind: (usize, usize),
+    /// What its data and teacher must fit.
+    pub kind: Kind,
 }
 
 impl Beginning {
@@ -42,7 +43,7 @@ impl Beginning {
         let parameters = parameters.map_err(QuantizeError::Model)?;
         let network = *parameters.layout().config();
         Ok(Self {
-            kind: (network.channels, network.scale),
+            kind: Kind::of(&network),
             start: match &start {
                 Start::Model(file) => Some(file.model().sha256()),
                 Start::New { .. } => None,

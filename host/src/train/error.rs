@@ -58,6 +58,19 @@ pub enum TrainError {
         /// That of the student.
         scale: usize,
     },
+    /// Features of a teacher are of another width than those of its student.
+    #[error(
+        "distil the features of `{teacher}`: it has width {found}, the student {width}; \
+         set `distill.features = 0`, or take a student that `mambalite compress` made of it"
+    )]
+    TeacherWidth {
+        /// Its name or file.
+        teacher: String,
+        /// Its width.
+        found: usize,
+        /// That of the student.
+        width: usize,
+    },
     /// The folder of a new run is there.
     #[error(
         "start a run in `{}`: the folder exists; go on with --resume, or name another folder \

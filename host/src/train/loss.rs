@@ -74,6 +74,24 @@ pub fn l1<T: Real>(output: &[T], target: &[T], share: f64, gradient: &mut [T]) -
     part * sum
 }
 
+/// Adds `share` times the gradient of the squared difference over the square of the target, and
+/// returns `share` times that ratio; nothing for a target of zeros.
+pub fn relative_square<T: Real>(output: &[T], target: &[T], share: f64, gradient: &mut [T]) -> f64 {
+    let square = target.iter().map(|&t| double(t * t)).sum::<f64>();
+    if square == 0.0 {
+        return 0.0;
+    }
+    let part = share / square;
+    let slope = real::<T>(2.0 * part);
+    let mut sum = 0.0;
+    for ((g, &s), &t) in gradient.iter_mut().zip(output).zip(target) {
+        let difference = s - t;
+        sum += double(difference * difference);
+        *g = *g + slope * difference;
+    }
+    part * sum
+}
+
 fn charbonnier<T: Real>(output: &[T], target: &[T], share: f64, gradient: &mut [T]) -> f64 {
     let part = share / output.len() as f64;
     let (slope, square) = (real::<T>(part), real::<T>(CHARBONNIER * CHARBONNIER));

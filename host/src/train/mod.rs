@@ -28,7 +28,7 @@ pub mod tape;
 pub mod teacher;
 
 pub use error::TrainError;
-pub use model::{Model, Objective};
+pub use model::{Kind, Model, Objective};
 
 #[cfg(test)]
 mod tests;

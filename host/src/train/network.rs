@@ -7,10 +7,10 @@ use std::sync::Mutex;
 use mambalite_kernels::{Layer, Model, Plan as MemoryPlan, Precision, Upscaler};
 use rayon::prelude::*;
 
-use super::backward::{Backward, Buffers, Plan};
+use super::backward::{Backward, Buffers, Plan, Watch};
 use super::model::{Model as Trained, Objective};
 use super::parameters::Parameters;
-use super::quantization::{Quantization, Step};
+use super::quantization::{Clipping, Quantization, Step};
 use super::tape::Tape;
 use crate::model_file::ModelFile;
 use crate::picture::Picture;
@@ -106,7 +106,7 @@ impl Network {
         model: &Model<'_>,
         step: &Step<'_>,
         (i, picture): (usize, &Picture),
-        objective: &Objective<'_>,
+        objective: &dyn Objective,
     ) -> Result<(f64, Vec<f32>)> {
         let mut workspace = self.take_workspace();
         let Workspace {
@@ -121,24 +121,27 @@ impl Network {
         }
         let output = tape.layer(Layer::Output);
         d_output.resize(output.len(), 0.0);
-        let loss = objective(i, output, d_output);
+        let loss = objective.output(i, output, d_output);
         let mut gradient = vec![0.0; step.values.len()];
         let clipping = self.quantization.as_ref().zip(step.units.as_ref());
-        let mut clipping = clipping.map(|(quantization, units)| quantization.watch(tape, units));
+        let mut hooks = Hooks {
+            clipping: clipping.map(|(quantization, units)| quantization.watch(tape, units)),
+            objective,
+            i,
+            tape,
+            loss,
+        };
         Backward {
             plan: &self.plan,
             values: &step.values,
             tape,
             size: (picture.width(), picture.height()),
             buffers,
-            watch: &mut clipping,
+            watch: &mut hooks,
         }
         .run(picture.data(), d_output, &mut gradient);
-        gradient.extend(
-            clipping
-                .map(|clipping| clipping.gradient)
-                .unwrap_or_default(),
-        );
+        let (clipping, loss) = (hooks.clipping, hooks.loss);
+        gradient.extend(clipping.map(|it| it.gradient).unwrap_or_default());
         self.give_workspace(workspace);
         Ok((loss, gradient))
     }
@@ -169,7 +172,7 @@ impl Trained for Network {
         &self,
         values: &[f32],
         patches: &[Picture],
-        objective: &Objective<'_>,
+        objective: &dyn Objective,
         gradient: &mut [f32],
     ) -> Result<f64> {
         let step = self.step(values)?;
@@ -204,6 +207,30 @@ impl Trained for Network {
             param.part == "weight" && !vector
         });
         matrices.map(|(_, range)| range).collect()
+    }
+}
+
+/// What a backward pass heeds on its way.
+struct Hooks<'a> {
+    clipping: Option<Clipping<'a>>,
+    objective: &'a dyn Objective,
+    /// Place of the patch in the batch.
+    i: usize,
+    tape: &'a Tape<f32>,
+    /// Loss so far.
+    loss: f64,
+}
+
+impl Watch<f32> for Hooks<'_> {
+    fn operand(&mut self, layer: Layer, gradient: &mut [f32]) {
+        if let Some(clipping) = &mut self.clipping {
+            clipping.operand(layer, gradient);
+        }
+    }
+
+    fn group(&mut self, group: usize, gradient: &mut [f32]) {
+        let features = self.tape.layer(Layer::Group { group: group as u8 });
+        self.loss += self.objective.group(self.i, group, features, gradient);
     }
 }
 

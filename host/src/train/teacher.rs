@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::data::{Pictures, Place};
 use super::error::TrainError;
+use super::model::Kind;
 use crate::model_file::ModelFile;
 use crate::picture::Picture;
 use crate::upscale::{Executor, upscale_with};
@@ -30,6 +31,17 @@ const STEPS: f32 = 16384.0;
 #[derive(Debug)]
 pub struct Teacher {
     file: ModelFile,
+    /// Whether the student learns the features after the groups too.
+    features: bool,
+}
+
+/// What a teacher makes of a picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Taught {
+    /// The output before it is clamped, `[h scale, w scale, channels]` with 1 for white.
+    pub output: Vec<f32>,
+    /// The features after each group, `[h, w, C]`, where they are learned.
+    pub groups: Vec<Vec<f32>>,
 }
 
 /// How a teacher is asked.
@@ -50,14 +62,26 @@ pub struct Outputs {
 }
 
 impl Teacher {
-    /// Loads a teacher by name or file and checks that it is of the student's kind.
+    /// Loads a teacher by name or file and checks that it is of the student's kind; where
+    /// `features` are to be learned, that includes the width.
     ///
     /// # Errors
     /// Those of [`registry::load`], [`TrainError::Teacher`].
-    pub fn load(name: &str, channels: usize, scale: usize) -> Result<Self> {
+    pub fn load(name: &str, student: Kind, features: bool) -> Result<Self> {
         let file = registry::load(name, Some(Precision::F32))?;
         let model = file.model();
         let config = model.config();
+        let Kind {
+            channels, scale, ..
+        } = student;
+        if features && config.width != student.width {
+            return Err(TrainError::TeacherWidth {
+                teacher: name.to_owned(),
+                found: config.width,
+                width: student.width,
+            }
+            .into());
+        }
         if (config.channels, config.scale) != (channels, scale) {
             return Err(TrainError::Teacher {
                 teacher: name.to_owned(),
@@ -68,7 +92,7 @@ impl Teacher {
             }
             .into());
         }
-        Ok(Self { file })
+        Ok(Self { file, features })
     }
 
     /// Returns the hash of the model file.
@@ -76,15 +100,18 @@ impl Teacher {
         self.file.model().sha256()
     }
 
-    /// Returns the output before it is clamped, `[h scale, w scale, channels]` with 1 for white.
+    /// Runs on a picture.
     ///
     /// # Errors
     /// As [`crate::upscale::upscale`].
-    pub fn run(&self, low: &Picture) -> Result<Vec<f32>> {
+    pub fn run(&self, low: &Picture) -> Result<Taught> {
         let model = self.file.model();
-        let mut output = Output(Vec::new());
-        upscale_with(&model, low, Executor::Stream, &mut output, &mut |_| ())?;
-        Ok(output.0)
+        let mut taught = Taught::default();
+        if self.features {
+            taught.groups.resize(model.config().groups, Vec::new());
+        }
+        upscale_with(&model, low, Executor::Stream, &mut taught, &mut |_| ())?;
+        Ok(taught)
     }
 
     /// Runs on every picture whose output is not yet in `folder`; `progress` is called after each,
@@ -113,7 +140,7 @@ impl Teacher {
                 low.channels(),
             ];
             if !is_whole(&path, shape) {
-                save(&path, shape, &self.run(&low)?)?;
+                save(&path, shape, &self.run(&low)?.output)?;
             }
             Ok(progress().then_some(path))
         });
@@ -148,13 +175,17 @@ impl Outputs {
     }
 }
 
-/// Keeps the output as it was before it was clamped.
-struct Output(Vec<f32>);
-
-impl Tap for Output {
+/// Keeps the output as it was before it was clamped, and the features of as many groups as it has
+/// room for.
+impl Tap for Taught {
     fn record<V: Value>(&mut self, layer: Layer, values: &[V]) {
-        if layer == Layer::Output {
-            self.0.extend(values.iter().map(|v| v.real() as f32));
+        let kept = match layer {
+            Layer::Output => Some(&mut self.output),
+            Layer::Group { group } => self.groups.get_mut(usize::from(group)),
+            _ => None,
+        };
+        if let Some(kept) = kept {
+            kept.extend(values.iter().map(|v| v.real() as f32));
         }
     }
 }

@@ -6,7 +6,7 @@ use mambalite_kernels::{
     Anchor, Config, Decay, Form, Kernels, Layer, Plan as MemoryPlan, Precision, Stream,
 };
 
-use super::backward::{Backward, Buffers, Plan, Unwatched};
+use super::backward::{Backward, Buffers, Plan, Watch};
 use super::model::Model;
 use super::network::Network;
 use super::op::tests::{assert_close, differences, random};
@@ -99,8 +99,9 @@ impl Case {
         tape
     }
 
-    /// The gradient of `sum(weights output)`, by rates and not by their logarithms.
-    fn gradient(&self, weights: &[f64]) -> Vec<f64> {
+    /// The gradient of `sum(weights output)` and of the likes of it for the features after each
+    /// group, by rates and not by their logarithms.
+    fn gradient(&self, weights: &[f64], features: &[Vec<f64>]) -> Vec<f64> {
         let mut values = self.values.clone();
         let mut gradient = vec![0.0; values.len()];
         let rates = || {
@@ -116,11 +117,21 @@ impl Case {
             tape: &self.forward(&self.values),
             size: SIZE,
             buffers: &mut Buffers::default(),
-            watch: &mut Unwatched,
+            watch: &mut Features(features),
         }
         .run(picture().data(), weights, &mut gradient);
         rates().for_each(|i| gradient[i] /= self.values[i]);
         gradient
+    }
+}
+
+/// Weights of the features after each group in a loss.
+struct Features<'a>(&'a [Vec<f64>]);
+
+impl Watch<f64> for Features<'_> {
+    fn group(&mut self, group: usize, gradient: &mut [f64]) {
+        let weights = gradient.iter_mut().zip(&self.0[group]);
+        weights.for_each(|(g, w)| *g += w);
     }
 }
 
@@ -134,12 +145,19 @@ fn networks_have_the_gradients_of_all_parameters() {
         let config = config(mixer_skip, anchor, decay);
         let case = Case::new(&config);
         let weights = random(10, SIZE.0 * SIZE.1 * config.sub_pixels(), 1.0);
+        let features = [11, 12].map(|seed| random(seed, SIZE.0 * SIZE.1 * config.width, 1.0));
+        let product = |values: &[f64], weights: &[f64]| -> f64 {
+            values.iter().zip(weights).map(|(x, w)| x * w).sum()
+        };
         let loss = |values: &[f64]| -> f64 {
             let tape = case.forward(values);
-            let output = tape.layer(Layer::Output);
-            output.iter().zip(&weights).map(|(x, w)| x * w).sum()
+            let groups = features.iter().enumerate().map(|(group, weights)| {
+                let group = group as u8;
+                product(tape.layer(Layer::Group { group }), weights)
+            });
+            groups.sum::<f64>() + product(tape.layer(Layer::Output), &weights)
         };
-        let gradient = case.gradient(&weights);
+        let gradient = case.gradient(&weights, &features);
         let expected = differences(&case.values, loss);
         for (param, range) in case.parameters.layout().arrays() {
             let name = format!("{decay:?} {param}");

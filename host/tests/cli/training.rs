@@ -188,6 +188,46 @@ fn distilling_needs_a_teacher_of_the_same_kind() {
     assert_eq!(names(&bench.path("run")), FILES);
 }
 
+/// A student that is its teacher has nothing to learn of the features.
+#[test]
+fn features_are_distilled_where_the_widths_are_one() {
+    let bench = Bench::new();
+    let first_loss = |name: &str, teacher: &str, features: &str| {
+        let section =
+            format!("[distill]\nteacher = \"{teacher}\"\nfeatures = {features}\n[optimizer]");
+        configure(&bench, name, |text| {
+            let text = text.replace("log-every = 5", "log-every = 1");
+            text.replace("[optimizer]", &section)
+        });
+        let lines = bench.json(&["distill", &format!("{name}.toml")]);
+        let mut losses = lines.iter().filter_map(|line| line["loss"].as_f64());
+        losses.next().unwrap()
+    };
+    bench.text(&[
+        "compress",
+        "net.mls",
+        "--calibration",
+        "high",
+        "--parameters",
+        "700",
+        "--patch",
+        "18",
+        "--output",
+        "small.mls",
+    ]);
+    let same = ["0.0", "9.0"].map(|it| first_loss(&format!("same-{it}"), "net.mls", it));
+    assert_eq!(same[0], same[1]);
+    let other = ["0.0", "9.0"].map(|it| first_loss(&format!("other-{it}"), "small.mls", it));
+    assert!(other[1] > other[0], "{other:?}");
+
+    let wide = "[distill]\nteacher = \"mambalite-x4-tiny\"\nfeatures = 1.0\n[optimizer]";
+    configure(&bench, "wide", |text| text.replace("[optimizer]", wide));
+    bench.refuses(&["distill", "wide.toml"], &["width", "distill.features"]);
+    let cached = wide.replace("features", "where = \"picture\"\nfeatures");
+    configure(&bench, "wide", |text| text.replace("[optimizer]", &cached));
+    bench.refuses(&["distill", "wide.toml"], &["distill.features", "crop"]);
+}
+
 #[test]
 fn configurations_that_cannot_be_used_are_refused() {
     let bench = Bench::new();

@@ -5,7 +5,7 @@ use std::path::Path;
 use plotters::coord::Shift;
 use plotters::prelude::{
     BLACK, ChartBuilder, Circle, Color, DrawingArea, IntoDrawingArea, IntoFont, LineSeries,
-    Palette, Palette99, PathElement, SVGBackend, ShapeStyle, WHITE,
+    PathElement, RGBColor, SVGBackend, ShapeStyle, WHITE,
 };
 
 use super::{Report, Row};
@@ -22,6 +22,13 @@ const SIZE: (u32, u32) = (1280, 480);
 const RADIUS: i32 = 4;
 /// Height of the letters in pixels.
 const FONT: i32 = 18;
+
+/// Colours of f32, w8a16 and w8a8.
+const COLORS: [RGBColor; 3] = [
+    RGBColor(190, 50, 40),
+    RGBColor(30, 90, 190),
+    RGBColor(20, 130, 60),
+];
 
 /// An axis: its name, and the cost that it shows.
 type Axis = (&'static str, fn(&Cost) -> f64);
@@ -64,7 +71,7 @@ fn panel(
     let mut chart = ChartBuilder::on(area)
         .margin(12)
         .x_label_area_size(40)
-        .y_label_area_size(60)
+        .y_label_area_size(80)
         .build_cartesian_2d(x.0..x.1, y.0..y.1)
         .map_err(text)?;
     let mut mesh = chart.configure_mesh();
@@ -76,7 +83,7 @@ fn panel(
         .into_iter()
         .enumerate()
     {
-        let color = Palette99::pick(i).to_rgba();
+        let color = COLORS[i].to_rgba();
         let of_format: Vec<&Row> = rows.iter().filter(|row| row.precision == format).collect();
         if of_format.is_empty() {
             continue;

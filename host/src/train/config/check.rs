@@ -1,6 +1,6 @@
 //! Values that no run can have.
 
-use super::{Config, Length, LossKind, OptimizerKind, SCHEMA};
+use super::{Config, Length, LossKind, OptimizerKind, SCHEMA, TeacherPlace};
 
 /// A value that is not allowed.
 #[derive(Debug)]
@@ -131,7 +131,18 @@ impl Config {
                     weight,
                     (0.0..=1.0).contains(&weight),
                     "0 to 1",
-                )
+                )?;
+                let features = distill.features;
+                let fits = features >= 0.0 && features.is_finite();
+                within("distill.features", features, fits, "0 or more")?;
+                if features > 0.0 && distill.place != TeacherPlace::Crop {
+                    return Err(Fault::new(
+                        "distill.features",
+                        "features are not kept for whole pictures",
+                        "take where = \"crop\", or remove the key",
+                    ));
+                }
+                Ok(())
             }
             None => Ok(()),
         }

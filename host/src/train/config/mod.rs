@@ -127,6 +127,9 @@ pub struct DistillSection {
     /// Part `a` of the teacher in the loss `a L1(S, T) + (1 - a) L(S, GT)`.
     #[serde(default = "half")]
     pub weight: f64,
+    /// Weight of the difference of the features after each group, added to the loss.
+    #[serde(default)]
+    pub features: f64,
     /// What the teacher sees.
     #[serde(default, rename = "where")]
     pub place: TeacherPlace,

@@ -4,7 +4,7 @@ use super::Pictures;
 use super::draw::{Draw, Symmetry};
 use crate::Result;
 use crate::picture::Picture;
-use crate::train::teacher::Teaching;
+use crate::train::teacher::{Taught, Teaching};
 
 /// One patch of a batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,8 +13,8 @@ pub struct Patch {
     pub low: Picture,
     /// The high-resolution ones, `[h scale, w scale, channels]` with 1 for white.
     pub high: Vec<f32>,
-    /// What the teacher makes of the low-resolution ones, in the same layout.
-    pub teacher: Option<Vec<f32>>,
+    /// What the teacher makes of the low-resolution ones.
+    pub teacher: Option<Taught>,
 }
 
 /// Where patches come from.
@@ -57,7 +57,10 @@ impl Patches {
             Some(Teaching::Crop(teacher)) => Some(teacher.run(&low)?),
             Some(Teaching::Picture(outputs)) => {
                 let output = outputs.crop(&self.pictures, place)?;
-                Some(symmetry.apply(&output, side, channels))
+                Some(Taught {
+                    output: symmetry.apply(&output, side, channels),
+                    groups: Vec::new(),
+                })
             }
         };
         Ok(Patch {

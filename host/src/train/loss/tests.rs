@@ -52,6 +52,23 @@ fn gradients_are_those_of_finite_differences() {
     }
 }
 
+#[test]
+fn relative_squares_are_of_the_target() {
+    let (output, target) = (samples(9, 5), samples(9, 6));
+    let value = |output: &[f64]| relative_square(output, &target, 0.7, &mut [0.0; 9]);
+    let mut gradient = [0.25; 9];
+    relative_square(&output, &target, 0.7, &mut gradient);
+    for i in 0..9 {
+        let (mut above, mut below) = (output.clone(), output.clone());
+        above[i] += 1e-4;
+        below[i] -= 1e-4;
+        let slope = (value(&above) - value(&below)) / 2e-4;
+        assert!((gradient[i] - 0.25 - slope).abs() < 1e-9 * slope.abs().max(1.0));
+    }
+    assert!((value(&[0.0; 9]) - 0.7).abs() < 1e-12);
+    assert_eq!(relative_square(&output, &[0.0; 9], 1.0, &mut gradient), 0.0);
+}
+
 /// The spectra against their definition.
 #[test]
 fn spectra_are_those_of_the_definition() {

@@ -19,7 +19,7 @@ pub mod validation;
 use std::path::PathBuf;
 
 use crate::train::config::Config;
-use crate::train::model::Model;
+use crate::train::model::{Kind, Model};
 use crate::{Result, parallel};
 use checkpoint::{Checkpoint, Inputs};
 use folder::Folder;
@@ -37,8 +37,8 @@ pub struct Task<'a, M> {
     pub values: Vec<f32>,
     /// Hash of the model that these are from.
     pub start: Option<[u8; 32]>,
-    /// Channels and scale of the network.
-    pub kind: (usize, usize),
+    /// What of the network its data and teacher must fit.
+    pub kind: Kind,
     /// The configuration.
     pub config: &'a Config,
     /// Its text, for the run's folder.

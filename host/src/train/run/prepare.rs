@@ -13,6 +13,7 @@ use crate::train::config::{Config, TeacherPlace};
 use crate::train::data::Pictures;
 use crate::train::data::patch::Patches;
 use crate::train::error::TrainError;
+use crate::train::model::Kind;
 use crate::train::optimizer::State;
 use crate::train::teacher::{Teacher, Teaching};
 
@@ -99,13 +100,15 @@ impl Prepared {
 impl Files {
     fn load<M>(task: &Task<'_, M>, folder: &Folder, observer: &dyn Observer) -> Result<Self> {
         let data = &task.config.data;
-        let (channels, scale) = task.kind;
+        let Kind {
+            channels, scale, ..
+        } = task.kind;
         let color = match channels {
             1 => Color::Gray,
             _ => Color::Rgb,
         };
         let distill = task.config.distill.as_ref();
-        let teacher = distill.map(|it| Teacher::load(&it.teacher, channels, scale));
+        let teacher = distill.map(|it| Teacher::load(&it.teacher, task.kind, it.features > 0.0));
         let teacher = teacher.transpose()?;
         let validation = Validation::load(data, (scale, color))?;
         let mut progress = |done, total| observer.preparing("reading pictures", done, total);

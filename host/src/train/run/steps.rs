@@ -6,7 +6,7 @@ use super::checkpoint::Score;
 use super::curve::Curve;
 use super::energy::Meter;
 use super::log::{Line, Log};
-use super::objective::{Objective, split};
+use super::objective::{Batch, Objective, split};
 use super::observer::{Observer, Progress};
 use super::stop::Stop;
 use super::{Checkpoint, Outcome, Prepared, Task};
@@ -87,12 +87,11 @@ impl<'a, M: Model> Steps<'a, M> {
             skipped: pictures.skipped().len(),
             threads: config.threads(),
         };
-        let side = config.data.patch * task.kind.1;
         let mut steps = Self {
             config,
             model: task.model,
             optimizer: Optimizer::new(&config.optimizer, task.model.decayed(len)),
-            objective: Objective::new(config, side, task.kind.0),
+            objective: Objective::new(config, task.kind),
             log,
             curve,
             meter: Meter::new(),
@@ -151,7 +150,7 @@ impl<'a, M: Model> Steps<'a, M> {
         let loss = self.model.gradient(
             &state.values,
             &pictures,
-            &|i, output, gradient| objective.of(&targets[i], output, gradient),
+            &Batch { objective, targets },
             &mut self.gradient,
         )?;
         let diverged = TrainError::Diverged {
