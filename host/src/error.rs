@@ -256,7 +256,7 @@ pub enum Error {
         cause: ImportError,
     },
     /// A file name does not say to which format a model is exported.
-    #[error("export to `{}`: name a file that ends in .safetensors", path.display())]
+    #[error("export to `{}`: name a file that ends in .safetensors or .onnx", path.display())]
     ExportEnding {
         /// The file.
         path: PathBuf,

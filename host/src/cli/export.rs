@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mambalite::checkpoint::safetensors;
 use mambalite::model_file::ModelFile;
-use mambalite::{Error, Result, export, registry};
+use mambalite::{Error, Result, atomic_file, export, registry};
 use mambalite_kernels::Precision;
 use serde::Serialize;
 
@@ -16,11 +16,12 @@ const EXAMPLES: &str = "\
 Examples:
   mambalite export student.mls --output student.safetensors
   mambalite import student.safetensors --output again.mls
+  mambalite export student.mls --output student.onnx
 
-The second file of this example has the bits of the first. PyTorch loads, trains and saves such
+The second of these files has the bits of student.mls. PyTorch loads, trains and saves such
 files with the package in host/torch.";
 
-/// Writes an f32 model for other programs: safetensors with PyTorch's parameter names.
+/// Writes an f32 model for other programs: safetensors with PyTorch's parameter names, or ONNX.
 ///
 /// The ending of --output decides.
 #[derive(Args, Debug)]
@@ -29,7 +30,7 @@ pub(crate) struct Cmd {
     /// Name of a shipped model, or an f32 model file.
     #[arg(value_name = "NAME|FILE")]
     model: String,
-    /// File to write (.safetensors).
+    /// File to write (.safetensors or .onnx).
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
 }
@@ -39,6 +40,7 @@ pub(crate) struct Cmd {
 #[serde(rename_all = "kebab-case")]
 enum Format {
     Safetensors,
+    Onnx,
 }
 
 impl Format {
@@ -47,6 +49,7 @@ impl Format {
         let ending = path.extension().and_then(|it| it.to_str());
         match ending.map(str::to_ascii_lowercase).as_deref() {
             Some("safetensors") => Ok(Self::Safetensors),
+            Some("onnx") => Ok(Self::Onnx),
             _ => Err(Error::ExportEnding {
                 path: path.to_path_buf(),
             }),
@@ -73,9 +76,7 @@ impl Cmd {
         refuse_input(&self.output, &[PathBuf::from(&self.model)])?;
         refuse_missing_folder(&self.output)?;
         let file = registry::load(&self.model, Some(Precision::F32))?;
-        let rates_rounded = match format {
-            Format::Safetensors => self.safetensors(&file)?,
-        };
+        let rates_rounded = self.write(format, &file)?;
         let model = file.model();
         let written = Written {
             parameters: model.config().parameters(model.forms()),
@@ -95,14 +96,23 @@ impl Cmd {
         })
     }
 
-    /// Returns the number of rates that were rounded.
-    fn safetensors(&self, file: &ModelFile) -> Result<usize> {
+    /// Writes the file; returns the number of rates that were rounded.
+    fn write(&self, format: Format, file: &ModelFile) -> Result<usize> {
         let refused = |cause| Error::Model {
             path: PathBuf::from(&self.model),
             cause,
         };
-        let exported = export::checkpoint(&file.model()).map_err(refused)?;
-        safetensors::save(&exported.checkpoint, &self.output)?;
-        Ok(exported.rates_rounded)
+        match format {
+            Format::Safetensors => {
+                let exported = export::checkpoint(&file.model()).map_err(refused)?;
+                safetensors::save(&exported.checkpoint, &self.output)?;
+                Ok(exported.rates_rounded)
+            }
+            Format::Onnx => {
+                let bytes = export::onnx(&file.model()).map_err(refused)?;
+                atomic_file::write(&self.output, |out| out.write_all(&bytes))?;
+                Ok(0)
+            }
+        }
     }
 }

@@ -110,7 +110,7 @@ pub fn metadata(config: &Config) -> BTreeMap<String, String> {
 }
 
 /// Shapes and values by name.
-type Tensors<T> = BTreeMap<String, (Vec<usize>, Vec<T>)>;
+pub(super) type Tensors<T> = BTreeMap<String, (Vec<usize>, Vec<T>)>;
 
 /// The arrays of a network and the tensors made of them so far.
 struct Export<'a, T> {

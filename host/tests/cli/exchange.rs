@@ -23,6 +23,9 @@ fn export_and_import_are_inverse() {
     assert_eq!(back["parameters"], written["parameters"]);
     let read = |name| fs::read(bench.path(name)).unwrap();
     assert_eq!(read("back.mls"), read("net.mls"));
+    let written = &bench.json(&["export", "net.mls", "--output", "out.onnx"])[0];
+    assert_eq!(written["format"], "onnx");
+    assert!(read("out.onnx").len() > read("net.mls").len() / 2);
     // Shipped models go by name.
     let text = bench.text(&[
         "export",
