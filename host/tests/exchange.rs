@@ -68,7 +68,7 @@ fn configs() -> impl Strategy<Value = Config> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
     fn networks_come_back_to_the_bit(config in configs(), offset in 0..3usize, seed in any::<u64>()) {
@@ -78,6 +78,7 @@ proptest! {
             let file = import(&checkpoint(&config, form, seed)).unwrap();
             let back = there_and_back(&file);
             prop_assert_eq!(back.bytes(), file.bytes());
+            prop_assert!(!export::onnx(&file.model()).unwrap().is_empty());
         }
     }
 
