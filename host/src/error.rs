@@ -256,6 +256,12 @@ pub enum Error {
         /// What does not fit.
         cause: ImportError,
     },
+    /// A file name does not say to which format a model is exported.
+    #[error("export to `{}`: name a file that ends in .safetensors or .onnx", path.display())]
+    ExportEnding {
+        /// The file.
+        path: PathBuf,
+    },
     /// A model file cannot be used.
     #[error("read model `{}`: {cause}", path.display())]
     Model {

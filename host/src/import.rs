@@ -9,6 +9,7 @@ use mambalite_kernels::{Anchor, Config, ConfigError, Decay, Form, ModelError, Pr
 use crate::arrays::Arrays;
 use crate::checkpoint::{Checkpoint, Tensor};
 use crate::model_file::ModelFile;
+use crate::rate;
 
 /// Mean colour of DVMSR's training set, taken where a checkpoint does not say its own.
 const DVMSR_MEAN: [f32; 3] = [0.4488, 0.4371, 0.4040];
@@ -62,7 +63,7 @@ pub enum ImportError {
 /// Names are those of DVMSR; a low-rank weight has `X.weight.v` and `X.weight.u` for `X.weight`
 /// (and, with identity rows, `X.weight.order`: where each output stands in copies, others); a tied
 /// scan has `A_log` of shape `[E, 1]`. What shapes do not tell is in the metadata
-/// `mambalite.{scale, mixer_skip, anchor, mean}` and otherwise that of DVMSR.
+/// `mambalite.{scale, mixer_skip, anchor, decay, mean}` and otherwise that of DVMSR.
 ///
 /// # Errors
 /// [`ImportError`], naming every unknown and the first missing tensor.
@@ -181,7 +182,10 @@ impl<'c> Tensors<'c> {
         let (_, dt_rank) = self.outputs_and_inputs(&format!("{mixer}.dt_proj"))?;
         let rates = self.get(&format!("{mixer}.A_log"))?;
         let states = projected.saturating_sub(dt_rank) / 2;
-        let tied = dimension(rates, 1) == 1 && states > 1;
+        let shown = match dimension(rates, 1) == 1 && states > 1 {
+            true => Decay::Tied,
+            false => Decay::Full,
+        };
         let count = |prefix: &str| {
             let has = |i: &usize| {
                 let start = format!("{prefix}{i}.");
@@ -206,7 +210,7 @@ impl<'c> Tensors<'c> {
             dt_rank,
             mixer_skip: metadata.flag("mambalite.mixer_skip")?,
             anchor: metadata.anchor()?,
-            decay: if tied { Decay::Tied } else { Decay::Full },
+            decay: metadata.decay()?.unwrap_or(shown),
             mean: metadata.mean()?.unwrap_or(DVMSR_MEAN),
         })
     }
@@ -354,10 +358,7 @@ impl<'c> Tensors<'c> {
         let scan = Param::new(scope, "scan");
         let rates = config.rates();
         let log = self.shaped(&format!("{torch}.A_log"), &[inner, rates])?;
-        let rate: Vec<f32> = log
-            .iter()
-            .map(|&a| -libm::exp(f64::from(a)) as f32)
-            .collect();
+        let rate: Vec<f32> = log.iter().map(|&log| rate::of_log(log)).collect();
         let shape = Shape {
             outputs: inner,
             inputs: rates,
@@ -445,6 +446,16 @@ impl Metadata<'_> {
         Ok(self
             .parsed("mambalite.anchor", expected, parse)?
             .unwrap_or(Anchor::None))
+    }
+
+    /// Only of a single state does the shape not tell.
+    fn decay(&self) -> Result<Option<Decay>, ImportError> {
+        let parse = |v: &str| match v {
+            "full" => Some(Decay::Full),
+            "tied" => Some(Decay::Tied),
+            _ => None,
+        };
+        self.parsed("mambalite.decay", "`full` or `tied`", parse)
     }
 
     fn mean(&self) -> Result<Option<[f32; 3]>, ImportError> {

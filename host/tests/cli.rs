@@ -7,6 +7,8 @@
 
 #[path = "cli/bench.rs"]
 mod bench;
+#[path = "cli/exchange.rs"]
+mod exchange;
 #[path = "cli/search.rs"]
 mod search;
 #[path = "cli/training.rs"]

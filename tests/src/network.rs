@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mambalite::checkpoint::{Checkpoint, Tensor};
+use mambalite::export::metadata;
 use mambalite::picture::Picture;
 use mambalite_kernels::config::Weight;
 use mambalite_kernels::{Anchor, Config, Decay, Form};
@@ -174,22 +175,9 @@ pub fn checkpoint(config: &Config, form: impl Fn(Weight) -> Form, seed: u64) -> 
             tensors.scan(&format!("{block}.mixer"), config);
         }
     }
-    let anchor = match config.anchor {
-        Anchor::None => "none",
-        Anchor::Nearest => "nearest",
-        Anchor::Bicubic => "bicubic",
-    };
-    let mean = config.mean.map(|m| m.to_string()).join(",");
-    let metadata = [
-        ("mambalite.scale", config.scale.to_string()),
-        ("mambalite.mixer_skip", config.mixer_skip.to_string()),
-        ("mambalite.anchor", anchor.to_owned()),
-        ("mambalite.mean", mean),
-    ];
-    let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).into();
     Checkpoint {
         tensors: tensors.tensors,
-        metadata,
+        metadata: metadata(config),
     }
 }
 

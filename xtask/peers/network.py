@@ -88,7 +88,7 @@ class Torch:
     def __init__(self, network, kernels, linear):
         config = network.config
         self.config, self.network = config, network
-        self.mean = tensor(np.array(config.mean, np.float32))
+        self.mean = tensor(np.array(config.colour, np.float32))
         self.mixers = {(g, b): Mixer(network, f"{name}.mixer", kernels, linear)
                        for g, b, name in checkpoint.mixers(config)}
         self.norms = {(g, b): f"{name}.norm" for g, b, name in checkpoint.mixers(config)}

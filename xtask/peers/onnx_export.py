@@ -208,7 +208,7 @@ class Exporter:
         shape = (self.height, self.width, c.channels)
         pixels = g.add("Div", g.add("Cast", "picture", to=TensorProto.FLOAT), np.float32(255))
         pixels = g.reshape(g.transpose(pixels, 2, 0, 1), 1, c.channels, *shape[:2])
-        mean = np.array(c.mean, np.float32).reshape(1, -1, 1, 1)
+        mean = np.array(c.colour, np.float32).reshape(1, -1, 1, 1)
         first = self.conv(g.add("Sub", pixels, mean), "conv_first")
         x = self.norm(self.tokens(first), "patch_embed.norm")
         for group in range(c.groups):

@@ -5,6 +5,7 @@ mod board;
 mod check;
 mod counts;
 mod demo;
+mod exchange;
 mod exhaustive;
 mod firmware;
 mod miri;
@@ -72,6 +73,8 @@ enum Task {
     },
     /// Looks for panics in the variants for Cortex-M, linked alone.
     NoPanic,
+    /// Installs PyTorch and ONNX Runtime in a virtual environment and runs the tests with them.
+    Exchange,
     /// Walks every input of the functions of the number contract; takes minutes.
     Exhaustive,
     /// Runs the tests of the kernels in Miri.
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         },
         Task::CheckKernels { targets, seed } => check::run(&targets, seed),
         Task::NoPanic => no_panic::run(),
+        Task::Exchange => exchange::run(),
         Task::Exhaustive => exhaustive::run(),
         Task::Miri => miri::run(),
         Task::Tidy => tidy::run(),

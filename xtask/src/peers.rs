@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
 }
 
 /// Makes the virtual environment, or completes it, and returns its Python.
-fn environment(root: &Path, target: &Path) -> Result<PathBuf> {
+pub(crate) fn environment(root: &Path, target: &Path) -> Result<PathBuf> {
     let folder = target.join("peers-venv");
     let python = folder.join("bin/python");
     if !python.exists() {

@@ -3,6 +3,7 @@
 mod calibration;
 mod compress;
 mod eval;
+mod export;
 mod import;
 mod inspect;
 mod network;
@@ -46,6 +47,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Import(import::Cmd),
+    Export(export::Cmd),
     Inspect(inspect::Cmd),
     Upscale(upscale::Cmd),
     Eval(eval::Cmd),
@@ -62,6 +64,7 @@ pub(crate) fn main() -> ExitCode {
     let output = Output { json };
     ExitCode::from(exit_code(|| match command {
         Command::Import(cmd) => cmd.run(output),
+        Command::Export(cmd) => cmd.run(output),
         Command::Inspect(cmd) => cmd.run(output),
         Command::Upscale(cmd) => cmd.run(output),
         Command::Eval(cmd) => cmd.run(output),

@@ -10,6 +10,7 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 use super::layout::Layout;
 use crate::arrays::Arrays;
 use crate::model_file::ModelFile;
+use crate::rate;
 
 /// Part of a scan whose array holds the rates.
 const RATE: &str = "rate";
@@ -17,8 +18,6 @@ const RATE: &str = "rate";
 const STEP_MIN: f64 = 1e-3;
 /// See [`STEP_MIN`].
 const STEP_MAX: f64 = 0.1;
-/// Rate that stands for one of zero, whose logarithm there is not.
-const RATE_MIN: f64 = 1e-30;
 
 /// A network's parameters.
 #[derive(Clone, Debug)]
@@ -43,12 +42,11 @@ impl Parameters {
             let needed = range.len();
             let array = arrays.get::<f32>(param);
             let array = array.ok_or(ModelError::Missing { param, needed })?;
-            let log = |&rate: &f32| libm::log((-f64::from(rate)).max(RATE_MIN)) as f32;
             match param.part {
                 RATE => values[range]
                     .iter_mut()
                     .zip(array)
-                    .for_each(|(v, a)| *v = log(a)),
+                    .for_each(|(v, &a)| *v = rate::to_log(a)),
                 _ => values[range].copy_from_slice(array),
             }
         }
@@ -119,7 +117,10 @@ impl Parameters {
         for (param, range) in self.layout.arrays() {
             let values = &values[range];
             match param.part {
-                RATE => arrays.insert(param, &rates(values)),
+                RATE => {
+                    let rates: Vec<f32> = values.iter().map(|&log| rate::of_log(log)).collect();
+                    arrays.insert(param, &rates);
+                }
                 _ => arrays.insert(param, values),
             }
         }
@@ -137,12 +138,6 @@ impl Parameters {
         let (config, forms) = (self.layout.config(), self.layout.forms());
         self.arrays(values).to_file(config, forms, Precision::F32)
     }
-}
-
-/// Returns the rates `A` of their logarithms.
-fn rates(logarithms: &[f32]) -> Vec<f32> {
-    let rate = |&log: &f32| -libm::exp(f64::from(log)) as f32;
-    logarithms.iter().map(rate).collect()
 }
 
 /// Returns the orders of all weights that have one.

@@ -1,5 +1,7 @@
 //! The gradient of whole networks.
 
+pub(super) mod golden;
+
 use mambalite_kernels::arith::Float;
 use mambalite_kernels::exec::part::Part;
 use mambalite_kernels::{
@@ -54,6 +56,7 @@ fn picture() -> Picture {
 struct Case {
     parameters: Parameters,
     values: Vec<f64>,
+    picture: Picture,
 }
 
 impl Case {
@@ -70,7 +73,11 @@ impl Case {
                 }
             }
         }
-        Self { parameters, values }
+        Self {
+            parameters,
+            values,
+            picture: picture(),
+        }
     }
 
     /// Runs the reference in `f64`; the tape has every layer.
@@ -92,25 +99,28 @@ impl Case {
         let part = Part::whole(layout.config());
         let mut stream = Stream::with_kernels(kernels, part, &model, SIZE, &mut arena).unwrap();
         let mut tape = Tape::new(layout.config());
-        for row in picture().data().chunks(SIZE.0 * 3) {
+        for row in self.picture.rows() {
             let none = &mut |_: usize, _: &[u8]| ();
             stream.push_row(row, &mut tape, none).unwrap();
         }
         tape
     }
 
+    /// The places of the rates.
+    fn rates(&self) -> impl Iterator<Item = usize> + '_ {
+        let arrays = self.parameters.layout().arrays();
+        arrays
+            .filter(|(param, _)| param.part == "rate")
+            .flat_map(|(_, range)| range)
+    }
+
     /// The gradient of `sum(weights output)` and of the likes of it for the features after each
-    /// group, by rates and not by their logarithms.
-    fn gradient(&self, weights: &[f64], features: &[Vec<f64>]) -> Vec<f64> {
+    /// group that has weights, by logarithms of rates as in training.
+    fn log_gradient(&self, weights: &[f64], features: &[Vec<f64>]) -> Vec<f64> {
         let mut values = self.values.clone();
         let mut gradient = vec![0.0; values.len()];
-        let rates = || {
-            let arrays = self.parameters.layout().arrays();
-            arrays
-                .filter(|(param, _)| param.part == "rate")
-                .flat_map(|(_, range)| range)
-        };
-        rates().for_each(|i| values[i] = libm::log(-self.values[i]));
+        self.rates()
+            .for_each(|i| values[i] = libm::log(-self.values[i]));
         Backward {
             plan: &Plan::new(&self.parameters),
             values: &values,
@@ -119,8 +129,14 @@ impl Case {
             buffers: &mut Buffers::default(),
             watch: &mut Features(features),
         }
-        .run(picture().data(), weights, &mut gradient);
-        rates().for_each(|i| gradient[i] /= self.values[i]);
+        .run(self.picture.data(), weights, &mut gradient);
+        gradient
+    }
+
+    /// As [`Case::log_gradient`], by rates and not by their logarithms.
+    fn gradient(&self, weights: &[f64], features: &[Vec<f64>]) -> Vec<f64> {
+        let mut gradient = self.log_gradient(weights, features);
+        self.rates().for_each(|i| gradient[i] /= self.values[i]);
         gradient
     }
 }
@@ -130,8 +146,8 @@ struct Features<'a>(&'a [Vec<f64>]);
 
 impl Watch<f64> for Features<'_> {
     fn group(&mut self, group: usize, gradient: &mut [f64]) {
-        let weights = gradient.iter_mut().zip(&self.0[group]);
-        weights.for_each(|(g, w)| *g += w);
+        let weights = self.0.get(group).into_iter().flatten();
+        gradient.iter_mut().zip(weights).for_each(|(g, w)| *g += w);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Gradients against finite differences of the kernels' reference in `f64`.
 
+mod golden;
+
 use mambalite_kernels::arith::Float;
 use mambalite_kernels::{Decay, Kernels, Rows};
 use rand_pcg::Pcg64;
@@ -399,6 +401,36 @@ fn patches(x: &[f64], inputs: usize) -> Vec<Vec<f64>> {
     (0..w * h).map(of).collect()
 }
 
+/// Adds the gradient of a weight's parameters to `d_values`; returns that of its input.
+fn weight_gradient(
+    weight: &Weight,
+    taps: usize,
+    (values, x, g): (&[f64], &[f64], &[f64]),
+    d_values: &mut [f64],
+) -> Vec<f64> {
+    let mut vectors = Vectors {
+        values,
+        gradient: d_values,
+    };
+    let (mut rows, mut picture) = (vec![0.0; x.len()], Vec::new());
+    let (input, output) = match taps {
+        1 => (
+            Input::Rows(x, weight.inputs),
+            Output::Rows(&mut rows, weight.inputs, matrix::Write::Replace),
+        ),
+        _ => {
+            let shape = conv3x3::Shape {
+                width: 4,
+                height: 3,
+                inputs: weight.inputs,
+            };
+            (Input::Picture(x, shape), Output::Picture(&mut picture))
+        }
+    };
+    weight.backward(&mut vectors, input, g, output, &mut Scratch::default());
+    if taps == 1 { rows } else { picture }
+}
+
 #[test]
 fn weights_have_the_gradients_of_input_and_parameters() {
     for taps in [1, 9] {
@@ -407,30 +439,8 @@ fn weights_have_the_gradients_of_input_and_parameters() {
             let (values, x) = (random(1, len, 1.0), random(2, 12 * weight.inputs, 1.0));
             let g = random(3, 12 * weight.outputs, 1.0);
             let mut d_values = vec![0.0; len];
-            let mut vectors = Vectors {
-                values: &values,
-                gradient: &mut d_values,
-            };
-            let (mut rows, mut picture) = (vec![0.0; x.len()], Vec::new());
-            let (input, output) = match taps {
-                1 => (
-                    Input::Rows(x.as_slice(), weight.inputs),
-                    Output::Rows(&mut rows, weight.inputs, matrix::Write::Replace),
-                ),
-                _ => {
-                    let shape = conv3x3::Shape {
-                        width: 4,
-                        height: 3,
-                        inputs: weight.inputs,
-                    };
-                    (
-                        Input::Picture(x.as_slice(), shape),
-                        Output::Picture(&mut picture),
-                    )
-                }
-            };
-            weight.backward(&mut vectors, input, &g, output, &mut Scratch::default());
-            let d_x = if taps == 1 { rows } else { picture };
+            let inputs = (values.as_slice(), x.as_slice(), g.as_slice());
+            let d_x = weight_gradient(&weight, taps, inputs, &mut d_values);
             let loss = |values: &[f64], x: &[f64]| dot(&product(&weight, values, x, taps), &g);
             let name = format!("weight, {taps} taps, rank {rank}, identity rows {identity}");
             assert_close(
