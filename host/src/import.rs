@@ -40,6 +40,16 @@ pub enum ImportError {
         /// The shape that fits.
         expected: Vec<usize>,
     },
+    /// An order of identity rows that is none.
+    #[error("tensor `{name}` has {value} as a place of an output, expected 0 to {last}")]
+    Place {
+        /// Its name.
+        name: String,
+        /// The value.
+        value: f32,
+        /// The largest place.
+        last: usize,
+    },
     /// A metadata entry has a value that is not known.
     #[error("metadata `{key}` is `{value}`, expected {expected}")]
     Metadata {
@@ -273,8 +283,7 @@ impl<'c> Tensors<'c> {
             arrays.insert(param.factor("u").part("bias"), bias);
             return Ok(Form::LowRank(rank));
         }
-        let order = self.shaped(&order_name, &[shape.outputs])?;
-        let order: Vec<u16> = order.iter().map(|&i| i as u16).collect();
+        let order = self.order(order_name, shape.outputs)?;
         let others = shape.outputs.saturating_sub(rank);
         let u_shape = Shape {
             outputs: others,
@@ -302,6 +311,20 @@ impl<'c> Tensors<'c> {
         }
         arrays.insert(param.part("order"), &order);
         Ok(Form::IdentityRows(rank))
+    }
+
+    /// Takes the places of a weight's outputs among copies and others.
+    fn order(&mut self, name: String, outputs: usize) -> Result<Vec<u16>, ImportError> {
+        let order = self.shaped(&name, &[outputs])?;
+        let whole = |value: f32| (0..outputs).any(|place| place as f32 == value);
+        match order.iter().find(|&&value| !whole(value)) {
+            Some(&value) => Err(ImportError::Place {
+                name,
+                value,
+                last: outputs.saturating_sub(1),
+            }),
+            None => Ok(order.iter().map(|&place| place as u16).collect()),
+        }
     }
 
     fn norms_and_scans(&mut self, config: &Config, arrays: &mut Arrays) -> Result<(), ImportError> {

@@ -100,6 +100,25 @@ proptest! {
     }
 }
 
+#[test]
+fn orders_that_are_none_are_named() {
+    for value in [0.5, -1.0, 4096.0, f32::NAN] {
+        let mut bad = checkpoint(&TINY, mixed_forms(&TINY, 0), 1);
+        let order = bad
+            .tensors
+            .iter_mut()
+            .find(|(name, _)| name.ends_with(".order"));
+        let (name, order) = order.unwrap();
+        let name = name.clone();
+        order.data[0] = value;
+        let message = import(&bad).unwrap_err().to_string();
+        assert!(
+            message.contains(&name) && message.contains("place of an output"),
+            "{message}"
+        );
+    }
+}
+
 /// Networks of every form and option, by name.
 fn networks() -> Vec<(&'static str, Config, Vec<Form>)> {
     let base = Config {
