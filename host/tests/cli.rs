@@ -507,3 +507,36 @@ fn every_command_shows_examples() {
     }
     assert!(bench.text(&["--version"]).starts_with("mambalite "));
 }
+
+#[test]
+fn compress_takes_off_dimensions_then_ranks() {
+    let bench = Bench::new();
+    let common = [
+        "compress",
+        "net.mls",
+        "--calibration",
+        "high",
+        "--patch",
+        "18",
+    ];
+    let with = |more: &[&'static str]| [&common[..], more].concat();
+    let dimensions = ["--inner", "6", "--states", "1", "--output", "small.mls"];
+    let small = &bench.json(&with(&dimensions))[0];
+    assert!(small["cut"].as_array().unwrap().is_empty());
+    let network = &bench.json(&["inspect", "small.mls"])[0]["network"];
+    assert_eq!(
+        (&network["inner"], &network["states"]),
+        (&6.into(), &1.into())
+    );
+    let parameters = small["after"]["parameters"].as_u64().unwrap() - 40;
+    let budget = parameters.to_string().leak();
+    let both = [&dimensions[..], &["--parameters", budget]].concat();
+    let ranks = &bench.json(&with(&both))[0];
+    assert!(ranks["after"]["parameters"].as_u64().unwrap() <= parameters);
+    assert!(!ranks["cut"].as_array().unwrap().is_empty());
+    bench.refuses(
+        &with(&["--states", "3", "--output", "x.mls"]),
+        &["states", "1 to 2"],
+    );
+    bench.refuses(&with(&["--output", "x.mls"]), &["--parameters"]);
+}

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
+use mambalite::compress::shrink::{Dimensions, shrink};
 use mambalite::compress::{Budget, Factored, compress};
 use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
 use mambalite::{Result, registry};
-use mambalite_kernels::Precision;
+use mambalite_kernels::config::Weight;
+use mambalite_kernels::{Form, Model, Precision};
 use serde::Serialize;
 
 use super::calibration::{CalibrationArgs, EvalArgs, eval_means};
@@ -21,10 +24,13 @@ Examples:
   mambalite compress teacher.mls --calibration photos/ --macs 200000 --form low-rank \\
       --eval-dataset Set5 --lr Set5_LR/x4 --output small.mls
 
+  mambalite compress teacher.mls --calibration photos/ --states 8 --inner 96 --output small.mls
+
 What was lost comes back by `mambalite distill`, with the new model as the student and the old
 one as its teacher.";
 
-/// Factorises the weights of a trained f32 model to a budget, each with a rank of its own.
+/// Takes dimensions off a trained f32 model, and factorises its weights to a budget, each with a rank
+/// of its own.
 ///
 /// A weight is cut where pictures like those of --calibration lose least: by what its inputs are
 /// and by how much its outputs move the result. Nothing is trained.
@@ -53,14 +59,26 @@ pub(crate) struct Cmd {
 }
 
 #[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
+#[group(required = true, multiple = true)]
 struct BudgetArgs {
     /// Trained numbers of the new model, at most.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "macs")]
     parameters: Option<usize>,
     /// Multiply-accumulates of an LR pixel, at most.
     #[arg(long, value_name = "N")]
     macs: Option<usize>,
+    /// Groups of blocks to keep.
+    #[arg(long, value_name = "N")]
+    groups: Option<usize>,
+    /// Blocks of each group to keep.
+    #[arg(long, value_name = "N")]
+    blocks: Option<usize>,
+    /// Inner channels of each mixer to keep.
+    #[arg(long, value_name = "N")]
+    inner: Option<usize>,
+    /// States of each inner channel to keep.
+    #[arg(long, value_name = "N")]
+    states: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -119,10 +137,7 @@ impl Cmd {
             .map(|(i, picture)| patch(picture, self.patch as usize, i))
             .collect::<Result<_>>()?;
         let bar = progress::bar(output, patches.len() as u64, "patches");
-        bar.set_message("looking at pictures");
-        let (budget, factored) = (self.budget(), self.factored());
-        let progress = |done| bar.set_position(done as u64);
-        let after = compress(&before, &patches, budget, factored, &progress);
+        let after = self.compressed(&before, &patches, &bar);
         bar.finish_and_clear();
         let after = after?;
         after.save(&self.output)?;
@@ -149,17 +164,45 @@ impl Cmd {
         output.print(&compressed, || compressed.text())
     }
 
-    fn budget(&self) -> Budget {
-        match (self.budget.parameters, self.budget.macs) {
-            (Some(limit), _) => Budget::Parameters(limit),
-            (None, limit) => Budget::Macs(limit.unwrap_or(usize::MAX)),
-        }
+    /// Takes dimensions off first, and ranks off what is left.
+    fn compressed(
+        &self,
+        before: &ModelFile,
+        patches: &[Picture],
+        bar: &ProgressBar,
+    ) -> Result<ModelFile> {
+        let dimensions = self.budget.dimensions();
+        let smaller = shrink(before, patches, &dimensions, &|what| {
+            bar.set_message(format!("choosing {what}"));
+        })?;
+        let Some(budget) = self.budget.budget() else {
+            return Ok(smaller);
+        };
+        bar.set_message("looking at pictures");
+        let progress = |done| bar.set_position(done as u64);
+        compress(&smaller, patches, budget, self.factored(), &progress)
     }
 
     fn factored(&self) -> Factored {
         match self.form {
             FormArg::IdentityRows => Factored::IdentityRows,
             FormArg::LowRank => Factored::LowRank,
+        }
+    }
+}
+
+impl BudgetArgs {
+    fn budget(&self) -> Option<Budget> {
+        let parameters = self.parameters.map(Budget::Parameters);
+        parameters.or(self.macs.map(Budget::Macs))
+    }
+
+    fn dimensions(&self) -> Dimensions {
+        Dimensions {
+            groups: self.groups,
+            blocks: self.blocks,
+            inner: self.inner,
+            states: self.states,
         }
     }
 }
@@ -199,20 +242,23 @@ impl Compressed {
     }
 }
 
-/// Returns the weights whose form changed.
+/// Returns the weights of the new model that have factors which the old one did not have.
 fn cuts(before: &ModelFile, after: &ModelFile) -> Vec<Cut> {
     let (before, after) = (before.model(), after.model());
-    let forms = before.forms().zip(after.forms());
-    let weights = before.config().weights().zip(forms);
-    let changed = weights.filter(|(_, (before, after))| before != after);
-    changed
-        .map(|(weight, (_, form))| Cut {
-            weight: weight.name.to_string(),
-            outputs: weight.outputs,
-            inputs: weight.inputs * weight.taps,
-            rank: form.rank().unwrap_or(weight.outputs),
-        })
-        .collect()
+    let factors = |model: &Model<'_>| -> Vec<(Weight, Form)> {
+        let weights = model.config().weights().zip(model.forms());
+        weights.filter(|(_, form)| form.rank().is_some()).collect()
+    };
+    let old = factors(&before);
+    let new = factors(&after);
+    let cut = new.into_iter().filter(|it| !old.contains(it));
+    cut.map(|(weight, form)| Cut {
+        weight: weight.name.to_string(),
+        outputs: weight.outputs,
+        inputs: weight.inputs * weight.taps,
+        rank: form.rank().unwrap_or(weight.outputs),
+    })
+    .collect()
 }
 
 /// Cuts a patch out of picture number `i`: each picture's at another place.

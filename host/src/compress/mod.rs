@@ -8,6 +8,7 @@
 pub mod allocation;
 pub mod factors;
 pub mod moments;
+pub mod shrink;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,7 @@ use rayon::prelude::*;
 use self::allocation::Choice;
 use self::factors::Factors;
 use crate::arrays::Arrays;
-use crate::import::weight_param;
+use crate::import::{ImportError, weight_param};
 use crate::model_file::ModelFile;
 use crate::picture::Picture;
 use crate::train::parameters::Parameters;
@@ -65,6 +66,25 @@ pub enum CompressError {
         /// The least there is.
         least: usize,
     },
+    /// A dimension that the network does not have.
+    #[error("cannot keep {wanted} {dimension} of {found}; take 1 to {found}")]
+    Dimension {
+        /// The dimension.
+        dimension: &'static str,
+        /// What was asked for.
+        wanted: usize,
+        /// What there is.
+        found: usize,
+    },
+    /// A weight that should lose rows or columns has factors.
+    #[error("weight `{weight}` is factorised already; take dimensions off the dense model first")]
+    Factorised {
+        /// Its name.
+        weight: String,
+    },
+    /// A network that is none after something was taken away.
+    #[error("{0}")]
+    Import(ImportError),
     /// A factorisation that the numbers do not allow.
     #[error("the singular values of weight {weight} were not found; its values are not usual")]
     NotFound {

@@ -6,7 +6,7 @@ use super::moments::Moments;
 use super::*;
 use crate::upscale::{Executor, upscale};
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config {
         channels: 3,
         scale: 2,
@@ -23,14 +23,14 @@ fn config() -> Config {
     }
 }
 
-fn network() -> ModelFile {
+pub(super) fn network() -> ModelFile {
     let config = config();
     let forms = vec![Form::Dense; config.n_weights()];
     let parameters = Parameters::new(&config, &forms, 5).unwrap();
     parameters.to_file(parameters.values()).unwrap()
 }
 
-fn patches() -> Vec<Picture> {
+pub(super) fn patches() -> Vec<Picture> {
     let patch = |seed: u32| {
         let bytes = (0..9 * 7 * 3u32).map(|i| (i.wrapping_mul(seed * 977 + 31) >> 3) as u8);
         Picture::new(9, 7, 3, bytes.collect()).unwrap()

@@ -62,6 +62,14 @@ pub struct Outputs {
 }
 
 impl Teacher {
+    /// Takes a network of single precision, of which outputs are wanted only.
+    pub(crate) fn of(file: ModelFile) -> Self {
+        Self {
+            file,
+            features: false,
+        }
+    }
+
     /// Loads a teacher by name or file and checks that it is of the student's kind; where
     /// `features` are to be learned, that includes the width.
     ///
