@@ -1,16 +1,18 @@
 //! Matrix product with the DSP extension of Armv7E-M and Armv8-M.
 //!
-//! Two pixels and two outputs at a time: for four inputs one LDM of the two pixels' inputs, two
-//! words of weights, widened, and eight SMLAD, 16 multiply-accumulates in 15 instructions.
+//! Six pixels and one output at a time: for four inputs one word of weights, widened, and for two
+//! pixels at a time one LDM of their inputs and four SMLAD, 24 multiply-accumulates in 18
+//! instructions. What is left of the pixels goes two by two.
+//!
+//! Inputs are gathered as the specification widens them: bytes as upper bytes of 16 bits, so that
+//! a sum may begin with the bias.
 
 #![expect(unsafe_code, reason = "inner loops in assembly, raw rows")]
 
 use core::arch::asm;
-use core::ops::Range;
 
 use super::{Kernel, Matrix, Taps, microcontroller_scratch_words};
 use crate::arith::{Fixed, FixedInput};
-use crate::num::fixed::{requantise, saturate_i16};
 
 /// Returns the entry points.
 pub(crate) fn w8a16() -> Option<Kernel<Fixed<i16>>> {
@@ -33,221 +35,325 @@ fn kernel<I: Input + FixedInput>() -> Kernel<Fixed<I>> {
     }
 }
 
-/// Outputs of two pixels still to be made, as [`pairs`] reads and updates them.
+/// Pixels at a time where there are as many.
+const SIX: usize = 6;
+/// Pixels at a time of the others.
+const TWO: usize = 2;
+/// Inputs that a word of weights meets.
+const GROUP: usize = 4;
+/// What sums without a bias begin with.
+static NO_BIAS: i32 = 0;
+
+/// Outputs of a few pixels still to be made, as [`outputs!`] copies it to its stack.
 #[repr(C)]
 struct Job {
-    /// Inputs of the two pixels, in the order of [`places`].
-    x: *const i16,
-    /// Inputs by 16.
-    blocks: usize,
-    /// Where the accumulators begin.
-    zeros: [i32; 4],
-    /// What the accumulators are given in the end, not read where there is none.
-    bias: *const i32,
     multiplier: *const i32,
     shift: *const u8,
-    /// Next outputs of the two pixels.
-    out: [*mut u8; 2],
+    /// Next output of the first pixel.
+    out: *mut u8,
+    /// Bytes from an output of a pixel to that of the next.
+    stride: usize,
+    /// What the next sum begins with.
+    bias: *const i32,
+    /// Bytes to the bias of the next output: none where all begin with 0.
+    bias_step: usize,
+    /// Inputs of the pixels, see [`place`].
+    x: *const i16,
+    x_end: *const i16,
     /// End of the first pixel's outputs.
     end: *const u8,
-    /// Inputs by four that are left, times 256, plus inputs that are left.
+    /// Where in the table of the loop's entries that of an output stands, in bytes.
+    entry: usize,
+    /// The same of what follows inputs that fill no group.
     rest: usize,
 }
 
-/// Multiplies four inputs of two pixels with two rows of weights.
-macro_rules! group {
-    () => {
-        "ldm r6!, {{r2-r5}}
-         ldr lr, [r0], #4
-         sxtb16 r12, lr
-         sxtb16 lr, lr, ror #8
-         smlad r8, r12, r2, r8
-         smlad r9, r12, r4, r9
-         smlad r8, lr, r3, r8
-         smlad r9, lr, r5, r9
-         ldr lr, [r1], #4
-         sxtb16 r12, lr
-         sxtb16 lr, lr, ror #8
-         smlad r10, r12, r2, r10
-         smlad r11, r12, r4, r11
-         smlad r10, lr, r3, r10
-         smlad r11, lr, r5, r11"
+/// Multiplies four inputs of two pixels with the weights in r12 and lr.
+macro_rules! two {
+    ($a:literal, $b:literal) => {
+        concat!(
+            "ldm r1!, {{r2-r5}}
+             smlad ",
+            $a,
+            ", r2, r12, ",
+            $a,
+            "
+             smlad ",
+            $b,
+            ", r4, r12, ",
+            $b,
+            "
+             smlad ",
+            $a,
+            ", r3, lr, ",
+            $a,
+            "
+             smlad ",
+            $b,
+            ", r5, lr, ",
+            $b,
+            "\n"
+        )
     };
 }
 
-/// Makes outputs of two pixels, two by two, until the job's end.
-///
-/// `$bias` takes the sums in r8 (first pixel, first output), r9 (second pixel, first output), r10
-/// (first, second) and r11 (second, second) to accumulators; `$finish` takes values less one,
-/// doubled, to outputs.
-macro_rules! pairs {
-    ($job:expr, $weights:expr, $inputs:expr, $bias:expr, $finish:expr) => {
+/// Multiplies four inputs of each pixel with the four weights in lr.
+macro_rules! weighted {
+    (6) => {
+        concat!(weighted!(2), two!("r8", "r9"), two!("r10", "r11"))
+    };
+    (2) => {
+        concat!(
+            "sxtb16 r12, lr
+             sxtb16 lr, lr, ror #8\n",
+            two!("r6", "r7")
+        )
+    };
+}
+
+/// Multiplies four inputs of each pixel with the next four weights.
+macro_rules! group {
+    ($pixels:tt) => {
+        concat!("ldr lr, [r0], #4\n", weighted!($pixels))
+    };
+}
+
+/// Begins the sum of each pixel like the first's.
+macro_rules! begin {
+    (6) => {
+        "mov r7, r6
+         mov r8, r6
+         mov r9, r6
+         mov r10, r6
+         mov r11, r6"
+    };
+    (2) => {
+        "mov r7, r6"
+    };
+}
+
+/// Requantises the sum of a pixel: multiplier r12, shift lr, r5 what is added before the shift.
+macro_rules! scaled {
+    ($a:literal) => {
+        concat!(
+            "smmla ",
+            $a,
+            ", ",
+            $a,
+            ", r12, r5
+             asr ",
+            $a,
+            ", ",
+            $a,
+            ", lr\n"
+        )
+    };
+}
+
+/// Clamps what is one less than a result, so that saturation and a saturating increment (by r5)
+/// clamp symmetrically.
+macro_rules! clamped {
+    ($a:literal) => {
+        concat!(
+            "ssat ",
+            $a,
+            ", #16, ",
+            $a,
+            "
+             qadd16 ",
+            $a,
+            ", ",
+            $a,
+            ", r5\n"
+        )
+    };
+}
+
+/// Applies a macro to the sum of each pixel.
+macro_rules! each {
+    (6, $what:ident) => {
+        concat!(
+            each!(2, $what),
+            $what!("r8"),
+            $what!("r9"),
+            $what!("r10"),
+            $what!("r11")
+        )
+    };
+    (2, $what:ident) => {
+        concat!($what!("r6"), $what!("r7"))
+    };
+}
+
+/// Stores a value of each pixel, the first pixel's last: a pixel may be made twice.
+macro_rules! store {
+    (6, $store:literal, $bytes:literal) => {
+        concat!(
+            "add r5, r3, r4
+             add r5, r5, r4, lsl #1\n",
+            $store,
+            " r9, [r5]\n",
+            $store,
+            " r10, [r5, r4]\n",
+            $store,
+            " r11, [r5, r4, lsl #1]\n",
+            $store,
+            " r8, [r3, r4, lsl #1]\n",
+            store!(2, $store, $bytes)
+        )
+    };
+    (2, $store:literal, $bytes:literal) => {
+        concat!($store, " r7, [r3, r4]\n", $store, " r6, [r3], #", $bytes)
+    };
+}
+
+/// Takes sums to activations.
+macro_rules! narrow {
+    ($pixels:tt) => {
+        concat!(
+            "mvn r5, #0
+             lsl r5, lr
+             asr r5, #1\n",
+            each!($pixels, scaled),
+            "mov r5, #1\n",
+            each!($pixels, clamped),
+            store!($pixels, "strh", 2)
+        )
+    };
+}
+
+/// Takes sums to results that are not clamped.
+macro_rules! wide {
+    ($pixels:tt) => {
+        concat!(
+            "mov r5, #1
+             lsl r5, lr
+             lsr r5, #1\n",
+            each!($pixels, scaled),
+            store!($pixels, "str", 4)
+        )
+    };
+}
+
+/// Makes outputs of some pixels, one by one, until the job's end. An output's loop is entered so
+/// that it goes on with whole rounds of four groups.
+macro_rules! outputs {
+    ($job:expr, $weights:expr, $pixels:tt, $finish:ident) => {
         asm!(
-            "add r12, #24",
-            "push {{r6, r7, r12}}",
-            "2:",
-            "ldmdb r12, {{r6-r11}}",
-            "cbnz r7, 3f",
-            "b 4f",
-            "3:",
-            group!(),
-            group!(),
-            group!(),
-            group!(),
-            "subs r7, #1",
-            "bne 3b",
-            "4:",
-            "ldr r12, [sp, #8]",
-            "ldr r7, [r12, #24]",
-            "cbz r7, 8f",
-            "subs r7, #0x100",
-            "blo 6f",
-            "5:",
-            group!(),
-            "subs r7, #0x100",
-            "bhs 5b",
-            "6:",
-            "adds r7, #0x100",
-            "beq 7f",
+            "push {{r6, r7}}",
+            "ldrd r10, r11, [r12, #36]",
+            "adr lr, 9f",
+            "ldr r10, [lr, r10]",
+            "ldr r11, [lr, r11]",
+            "add r10, lr",
+            "add r11, lr",
+            "ldm r12, {{r1-r9}}",
+            "push {{r1-r11, lr}}",
+            "b 2f",
+            // Entries, by groups that are skipped and by inputs that fill no group.
+            ".p2align 2",
             "9:",
-            "ldr r2, [r6], #4",
-            "ldrsb r3, [r0], #1",
-            "ldrsb r4, [r1], #1",
-            "smlabb r8, r3, r2, r8",
-            "smlabt r9, r3, r2, r9",
-            "smlabb r10, r4, r2, r10",
-            "smlabt r11, r4, r2, r11",
-            "subs r7, #1",
-            "bne 9b",
-            "7:",
-            "ldr r12, [sp, #8]",
-            "8:",
-            "ldm r12, {{r2-r6}}",
-            $bias,
-            // Requantise: the shift but for its last bit here. One less than the result, so that
-            // saturation and a saturating increment clamp symmetrically.
-            "ldrd r7, lr, [r3], #8",
-            "smmul r8, r8, r7",
-            "smmul r9, r9, r7",
-            "smmul r10, r10, lr",
-            "smmul r11, r11, lr",
-            "ldrb r7, [r4], #1",
-            "ldrb lr, [r4], #1",
-            "sub r7, #1",
-            "sub lr, #1",
-            "asr r8, r8, r7",
-            "asr r9, r9, r7",
-            "asr r10, r10, lr",
-            "asr r11, r11, lr",
-            $finish,
-            "stm r12, {{r2-r6}}",
-            "ldr r7, [r12, #20]",
-            // The first row's end is the second row's beginning.
-            "sub lr, r1, r0",
-            "mov r0, r1",
-            "add r1, lr",
-            "cmp r5, r7",
-            "bne 2b",
-            "pop {{r6, r7, r12}}",
+            ".word 20f - 9b + 1",
+            ".word 21f - 9b + 1",
+            ".word 22f - 9b + 1",
+            ".word 23f - 9b + 1",
+            ".word 24f - 9b + 1",
+            ".word 31f - 9b + 1",
+            ".word 32f - 9b + 1",
+            ".word 33f - 9b + 1",
+            "33:",
+            "ldrb lr, [r0], #1",
+            "ldrh r2, [r0], #2",
+            "lsl lr, #8",
+            "orr lr, lr, r2, lsl #16",
+            "b 34f",
+            "32:",
+            "ldrh lr, [r0], #2",
+            "lsl lr, #16",
+            "b 34f",
+            "31:",
+            "ldrb lr, [r0], #1",
+            "lsl lr, #24",
+            "34:",
+            weighted!($pixels),
+            "ldr pc, [sp, #40]",
+            "20:",
+            group!($pixels),
+            "21:",
+            group!($pixels),
+            "22:",
+            group!($pixels),
+            "23:",
+            group!($pixels),
+            "24:",
+            "ldr r2, [sp, #28]",
+            "cmp r1, r2",
+            "bne 20b",
+            "ldm sp, {{r1-r4}}",
+            "ldr r12, [r1], #4",
+            "ldrb lr, [r2], #1",
+            $finish!($pixels),
+            "stm sp, {{r1-r3}}",
+            "ldr r2, [sp, #32]",
+            "cmp r3, r2",
+            "beq 4f",
+            "2:",
+            "ldrd r1, r2, [sp, #16]",
+            "ldr r6, [r1]",
+            "add r1, r2",
+            "str r1, [sp, #16]",
+            begin!($pixels),
+            "ldr r1, [sp, #24]",
+            "ldr pc, [sp, #36]",
+            "4:",
+            "add sp, #48",
+            "pop {{r6, r7}}",
             inout("r0") $weights => _,
-            inout("r1") $weights.wrapping_add($inputs) => _,
-            inout("r12") &raw mut $job => _,
-            out("r2") _, out("r3") _, out("r4") _, out("r5") _,
+            inout("r12") &raw const *$job => _,
+            out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _,
             out("r8") _, out("r9") _, out("r10") _, out("r11") _, out("lr") _,
         )
     };
 }
 
-/// Adds the bias of two outputs to sums of `2^$shift`.
-macro_rules! bias {
-    ($shift:literal) => {
-        concat!(
-            "ldrd r7, lr, [r2], #8
-             add r8, r7, r8, lsl #",
-            $shift,
-            "
-             add r9, r7, r9, lsl #",
-            $shift,
-            "
-             add r10, lr, r10, lsl #",
-            $shift,
-            "
-             add r11, lr, r11, lsl #",
-            $shift
-        )
-    };
-}
-
-/// The unit of products with bytes, where there is no bias.
-macro_rules! scale_bytes {
-    () => {
-        "lsl r8, #8
-         lsl r9, #8
-         lsl r10, #8
-         lsl r11, #8"
-    };
-}
-
-/// Clamps and stores activations; the second pixel's first, which may lie where the first's do.
-macro_rules! activations {
-    () => {
-        "sub r8, #1
-         sub r9, #1
-         sub r10, #1
-         sub r11, #1
-         ssat r8, #16, r8, asr #1
-         ssat r9, #16, r9, asr #1
-         ssat r10, #16, r10, asr #1
-         ssat r11, #16, r11, asr #1
-         pkhbt r8, r8, r10, lsl #16
-         pkhbt r9, r9, r11, lsl #16
-         mov r7, #0x10001
-         qadd16 r8, r8, r7
-         qadd16 r9, r9, r7
-         str r9, [r6], #4
-         str r8, [r5], #4"
-    };
-}
-
-/// Stores results that are not clamped.
-macro_rules! results {
-    () => {
-        "add r8, #1
-         add r9, #1
-         add r10, #1
-         add r11, #1
-         asr r8, #1
-         asr r9, #1
-         asr r10, #1
-         asr r11, #1
-         strd r9, r11, [r6], #8
-         strd r8, r10, [r5], #8"
-    };
+/// Makes outputs until the job's end, at least one of each pixel.
+///
+/// # Safety
+/// The arrays hold all outputs from `weights` and the job's pointers on, for [`SIX`] pixels or
+/// [`TWO`] as `is_six` says.
+#[inline(never)]
+unsafe fn outputs(job: &Job, weights: *const i8, is_six: bool, is_wide: bool) {
+    // SAFETY: as the caller says; the templates restore r6, r7 and the stack, read a row of
+    // weights an output and write the outputs.
+    unsafe {
+        match (is_six, is_wide) {
+            (true, false) => outputs!(job, weights, 6, narrow),
+            (true, true) => outputs!(job, weights, 6, wide),
+            (false, false) => outputs!(job, weights, 2, narrow),
+            (false, true) => outputs!(job, weights, 2, wide),
+        }
+    }
 }
 
 /// An input of a product.
 trait Input: Copy + Default + 'static {
-    /// Bits below its unit in the accumulator.
-    const SHIFT: u32;
-
-    /// Returns the integer.
+    /// Returns the integer as it is multiplied.
     fn widen(self) -> i16;
 
-    /// Puts inputs of two pixels where [`places`] says, four of each at a time.
+    /// Puts `groups` groups of inputs of two pixels where [`place`] says, at least one.
     ///
     /// # Safety
-    /// `x` points to `4 * groups` inputs each, `out` to `8 * groups` aligned numbers.
-    unsafe fn gather(x: [*const Self; 2], out: *mut i16, groups: usize);
+    /// `x` points to `4 * groups` inputs each, `out` to an aligned place for eight numbers, and
+    /// `groups - 1` times `stride` bytes further on there is one more.
+    unsafe fn gather(x: [*const Self; 2], out: *mut i16, groups: usize, stride: usize);
 }
 
 impl Input for i8 {
-    const SHIFT: u32 = 8;
-
     fn widen(self) -> i16 {
-        i16::from(self)
+        i16::from(self) << 8
     }
 
-    unsafe fn gather([a, b]: [*const Self; 2], out: *mut i16, groups: usize) {
+    unsafe fn gather([a, b]: [*const Self; 2], out: *mut i16, groups: usize, stride: usize) {
         // SAFETY: reads four bytes of each pixel and writes sixteen in each of `groups` rounds,
         // which the caller says are there; there is at least one round.
         unsafe {
@@ -255,15 +361,17 @@ impl Input for i8 {
                 "2:",
                 "ldr r1, [{a}], #4",
                 "ldr r3, [{b}], #4",
-                "sxtb16 r0, r1",
-                "sxtb16 r1, r1, ror #8",
-                "sxtb16 r2, r3",
-                "sxtb16 r3, r3, ror #8",
-                "stm {out}!, {{r0-r3}}",
+                "and r0, {upper}, r1, lsl #8",
+                "and r1, {upper}, r1",
+                "and r2, {upper}, r3, lsl #8",
+                "and r3, {upper}, r3",
+                "stm {out}, {{r0-r3}}",
+                "add {out}, {stride}",
                 "subs {groups}, #1",
                 "bne 2b",
                 a = inout(reg) a => _, b = inout(reg) b => _, out = inout(reg) out => _,
-                groups = inout(reg) groups => _,
+                groups = inout(reg) groups => _, stride = in(reg) stride,
+                upper = in(reg) 0xff00_ff00_u32,
                 out("r0") _, out("r1") _, out("r2") _, out("r3") _,
                 options(nostack),
             );
@@ -272,34 +380,31 @@ impl Input for i8 {
 }
 
 impl Input for i16 {
-    const SHIFT: u32 = 0;
-
     fn widen(self) -> i16 {
         self
     }
 
-    unsafe fn gather([a, b]: [*const Self; 2], out: *mut i16, groups: usize) {
+    unsafe fn gather([a, b]: [*const Self; 2], out: *mut i16, groups: usize, stride: usize) {
         // SAFETY: reads eight bytes of each pixel and writes sixteen in each of `groups` rounds,
         // which the caller says are there; there is at least one round.
         unsafe {
             asm!(
                 "2:",
-                "ldr r0, [{a}], #4",
+                "ldr r8, [{a}], #4",
                 "ldr r1, [{a}], #4",
-                "ldr r2, [{b}], #4",
+                "ldr r9, [{b}], #4",
                 "ldr r3, [{b}], #4",
-                "pkhbt r8, r0, r1, lsl #16",
-                "pkhtb r1, r1, r0, asr #16",
-                "mov r0, r8",
-                "pkhbt r8, r2, r3, lsl #16",
-                "pkhtb r3, r3, r2, asr #16",
-                "mov r2, r8",
-                "stm {out}!, {{r0-r3}}",
+                "pkhbt r0, r8, r1, lsl #16",
+                "pkhtb r1, r1, r8, asr #16",
+                "pkhbt r2, r9, r3, lsl #16",
+                "pkhtb r3, r3, r9, asr #16",
+                "stm {out}, {{r0-r3}}",
+                "add {out}, {stride}",
                 "subs {groups}, #1",
                 "bne 2b",
                 a = inout(reg) a => _, b = inout(reg) b => _, out = inout(reg) out => _,
-                groups = inout(reg) groups => _,
-                out("r0") _, out("r1") _, out("r2") _, out("r3") _, out("r8") _,
+                groups = inout(reg) groups => _, stride = in(reg) stride,
+                out("r0") _, out("r1") _, out("r2") _, out("r3") _, out("r8") _, out("r9") _,
                 options(nostack),
             );
         }
@@ -310,74 +415,73 @@ impl Input for i16 {
 trait Output: Copy {
     /// Whether it is a result that is not clamped.
     const IS_WIDE: bool;
-
-    fn convert(result: i32) -> Self;
 }
 
 impl Output for i16 {
     const IS_WIDE: bool = false;
-
-    fn convert(result: i32) -> Self {
-        saturate_i16(result)
-    }
 }
 
 impl Output for i32 {
     const IS_WIDE: bool = true;
-
-    fn convert(result: i32) -> Self {
-        result
-    }
 }
 
-/// Returns the places of input `k` of both pixels among their `inputs` inputs: SXTB16 widens every
-/// other byte of a word of weights, and LDM loads two words of each pixel. Inputs beyond the last
-/// four stand in pairs, both pixels' together.
-fn places(k: usize, inputs: usize) -> [usize; 2] {
-    match k < (inputs & !3) {
-        true => {
-            let first = 2 * (k & !3) + 2 * (k & 1) + (k & 2) / 2;
-            [first, first + 4]
-        }
-        false => [2 * k, 2 * k + 1],
-    }
+/// Inputs that are missing before the first so that all fill groups.
+fn padding(inputs: usize) -> usize {
+    inputs.wrapping_neg() % GROUP
 }
 
-/// Gathers the inputs of two pixels of `taps`; zeros where no piece is.
-fn gather<X: Input>(taps: &Taps<'_, X>, pixels: [usize; 2], inputs: usize, x: &mut [i16]) {
-    if taps.pieces().iter().map(|piece| piece.len).sum::<usize>() < inputs {
-        x.fill(0);
-    }
+/// Returns the place of an input of a pixel among those of `pixels` pixels; `slot` counts from
+/// [`padding`]. SXTB16 widens every other byte of a word of weights, and LDM loads a group of two
+/// pixels.
+fn place(slot: usize, pixel: usize, pixels: usize) -> usize {
+    let (group, in_group) = (slot / GROUP, slot % GROUP);
+    (group * pixels + pixel) * GROUP + (in_group % 2) * 2 + in_group / 2
+}
+
+/// Gathers the inputs of `N` pixels of `taps` from pixel `first` on; where there are fewer, the
+/// last one stands for those beyond it. Inputs that no piece holds are left.
+fn gather<X: Input, const N: usize>(
+    taps: &Taps<'_, X>,
+    first: usize,
+    padding: usize,
+    x: &mut [i16],
+) {
+    let last = taps.pixels().saturating_sub(1);
     for piece in taps.pieces() {
-        let rows = pixels.map(|pixel| {
-            let row = piece.x.get(pixel * taps.stride()..);
-            row.and_then(|row| row.get(..piece.len)).unwrap_or_default()
-        });
-        // Whole groups of four that stand where SXTB16 wants them.
-        let groups = match piece.k % 4 {
-            0 => (inputs & !3).saturating_sub(piece.k).min(piece.len) / 4,
-            _ => 0,
-        };
-        let room = x.get_mut(2 * piece.k..).map_or(0, |x| x.len() / 8);
-        let fast = groups.min(room);
-        let is_held = rows.iter().all(|row| row.len() >= 4 * fast);
-        if fast > 0
-            && is_held
-            && let Some(x) = x.get_mut(2 * piece.k..)
-        {
-            // SAFETY: both rows hold `4 * fast` inputs and `x` eight numbers a group, from a place
-            // that is a multiple of 16 bytes after an aligned one.
-            unsafe { X::gather(rows.map(<[X]>::as_ptr), x.as_mut_ptr(), fast) };
-        }
-        let [first, second] = rows;
-        let values = first.iter().zip(second).enumerate();
-        for (i, values) in values.skip(4 * fast) {
-            let places = places(piece.k + i, inputs);
-            for (at, value) in places.into_iter().zip([values.0, values.1]) {
-                if let Some(x) = x.get_mut(at) {
-                    *x = value.widen();
-                }
+        let slot = piece.k + padding;
+        // Whole groups, after the inputs before the first of them.
+        let before = (slot.wrapping_neg() % GROUP).min(piece.len);
+        let groups = (piece.len - before) / GROUP;
+        let after = before + groups * GROUP;
+        let end = place(slot + after, 0, N);
+        for pixel in (0..N).step_by(2) {
+            let rows = [first + pixel, first + pixel + 1].map(|at| {
+                let row = piece.x.get(at.min(last) * taps.stride()..);
+                row.and_then(|row| row.get(..piece.len)).unwrap_or_default()
+            });
+            let [a, b] = rows;
+            if a.len() != piece.len || b.len() != piece.len || x.len() < end {
+                return;
             }
+            if groups > 0 {
+                let from = rows.map(|row| row.as_ptr().wrapping_add(before));
+                let to = x.as_mut_ptr().wrapping_add(place(slot + before, pixel, N));
+                // SAFETY: both rows hold `groups` groups after `before` inputs, and `x` the places
+                // of all pixels up to the end of the last group, as just checked, which begin
+                // a multiple of eight bytes after an aligned one.
+                unsafe { X::gather(from, to, groups, N * GROUP * size_of::<i16>()) };
+            }
+            let mut put = |i: usize| {
+                for (row, pixel) in rows.into_iter().zip(pixel..) {
+                    if let (Some(x), Some(value)) =
+                        (x.get_mut(place(slot + i, pixel, N)), row.get(i))
+                    {
+                        *x = value.widen();
+                    }
+                }
+            };
+            (0..before).for_each(&mut put);
+            (after..piece.len).for_each(&mut put);
         }
     }
 }
@@ -408,87 +512,61 @@ fn run<I: FixedInput, X: Input, O: Output>(
     };
     let x: &mut [i16] = bytemuck::must_cast_slice_mut(x);
     let pixels = out.len().checked_div(matrix.outputs).unwrap_or(0);
-    let pixels = pixels.min(taps.pixels());
-    for pixel in (0..pixels).step_by(2) {
-        // A pixel without a neighbour is made twice, in one place.
-        let second = (pixel + 1).min(pixels - 1);
-        gather(taps, [pixel, second], matrix.inputs, x);
-        let rows = [pixel, second].map(|pixel| pixel * matrix.outputs);
-        if matrix.outputs == 1 {
-            single::<I, X, O>(matrix, x, rows, out);
-            continue;
-        }
-        outputs::<I, X, O>(matrix, x, 0..matrix.outputs & !1, rows, out);
-        if matrix.outputs % 2 == 1 {
-            // The last output with its neighbour, which comes out the same once more.
-            outputs::<I, X, O>(matrix, x, matrix.outputs - 2..matrix.outputs, rows, out);
-        }
-    }
+    let taps = taps.range(0, pixels);
+    let by_six = taps.pixels() / SIX * SIX;
+    batches::<I, X, O, SIX>(matrix, &taps, 0..by_six, x, out);
+    batches::<I, X, O, TWO>(matrix, &taps, by_six..taps.pixels(), x, out);
 }
 
-/// Makes an even number of outputs of two pixels, whose rows begin at `rows` in `out`.
-fn outputs<I: FixedInput, X: Input, O: Output>(
+/// Multiplies the inputs of some pixels, `N` at a time; arguments as [`run`] has checked them.
+fn batches<I: FixedInput, X: Input, O: Output, const N: usize>(
     matrix: &Matrix<'_, Fixed<I>>,
-    x: &[i16],
-    range: Range<usize>,
-    rows: [usize; 2],
+    taps: &Taps<'_, X>,
+    pixels: core::ops::Range<usize>,
+    x: &mut [i16],
     out: &mut [O],
 ) {
-    let (first, inputs) = (range.start, matrix.inputs);
-    let groups = inputs / 4;
-    let base = out.as_mut_ptr();
-    let out = rows.map(|row| base.wrapping_add(row + first).cast());
-    let mut job = Job {
-        x: x.as_ptr(),
-        blocks: groups / 4,
-        zeros: [0; 4],
-        bias: matrix.bias.as_ptr().wrapping_add(first),
-        multiplier: matrix.scale.multiplier.as_ptr().wrapping_add(first),
-        shift: matrix.scale.shift.as_ptr().wrapping_add(first),
-        out,
-        end: base.wrapping_add(rows[0] + range.end).cast(),
-        rest: (groups % 4) << 8 | inputs % 4,
-    };
-    let weights = matrix.weights.as_ptr().wrapping_add(first * inputs);
-    // SAFETY: `run` has checked that the arrays hold all outputs, `out` both rows and `x` the
-    // inputs of two pixels; the job says where those of `range` begin, which is not empty and of
-    // even length, and end. The templates restore r6, r7 and the stack, read within a row of
-    // weights only and write the outputs and the job.
-    unsafe {
-        match (X::SHIFT, O::IS_WIDE, matrix.bias.is_empty()) {
-            (0, false, false) => pairs!(job, weights, inputs, bias!(0), activations!()),
-            (0, false, true) => pairs!(job, weights, inputs, "", activations!()),
-            (0, true, false) => pairs!(job, weights, inputs, bias!(0), results!()),
-            (0, true, true) => pairs!(job, weights, inputs, "", results!()),
-            (_, _, false) => pairs!(job, weights, inputs, bias!(8), activations!()),
-            (_, _, true) => pairs!(job, weights, inputs, scale_bytes!(), activations!()),
-        }
-    }
-}
-
-/// Makes the one output of two pixels.
-fn single<I: FixedInput, X: Input, O: Output>(
-    matrix: &Matrix<'_, Fixed<I>>,
-    x: &[i16],
-    rows: [usize; 2],
-    out: &mut [O],
-) {
-    let bias = matrix.bias.first().copied().unwrap_or_default();
-    let scale = (matrix.scale.multiplier.first(), matrix.scale.shift.first());
-    let (Some(&multiplier), Some(&shift)) = scale else {
+    let (outputs, inputs) = (matrix.outputs, matrix.inputs);
+    let (padding, groups) = (padding(inputs), inputs / GROUP);
+    let held: usize = taps.pieces().iter().map(|piece| piece.len).sum();
+    let Some(x) = x.get_mut(..(inputs + padding) * N) else {
         return;
     };
-    for (pixel, row) in rows.into_iter().enumerate() {
-        let weights = matrix.weights.iter().take(matrix.inputs).enumerate();
-        let sum: i32 = weights
-            .map(|(k, &weight)| {
-                let [first, second] = places(k, matrix.inputs);
-                let x = x.get(if pixel == 0 { first } else { second });
-                i32::from(weight) * x.map_or(0, |&x| i32::from(x))
-            })
-            .sum();
-        if let Some(out) = out.get_mut(row) {
-            *out = O::convert(requantise(bias + (sum << X::SHIFT), multiplier, shift));
-        }
+    if held < inputs + padding && !pixels.is_empty() {
+        x.fill(0);
+    }
+    // Entries of the loop: by groups that its first round leaves out, at its end, by inputs
+    // before the first group.
+    let rest = if groups == 0 {
+        4
+    } else {
+        groups.wrapping_neg() % 4
+    };
+    let entry = if padding == 0 { rest } else { 8 - padding };
+    let (bias, bias_step) = match matrix.bias {
+        [] => (&raw const NO_BIAS, 0),
+        bias => (bias.as_ptr(), size_of::<i32>()),
+    };
+    for first in pixels.clone().step_by(N) {
+        gather::<X, N>(taps, first, padding, x);
+        let row = out.as_mut_ptr().wrapping_add(first * outputs);
+        // A pixel without a neighbour is made twice, in one place.
+        let stride = if first + 1 < pixels.end { outputs } else { 0 };
+        let job = Job {
+            multiplier: matrix.scale.multiplier.as_ptr(),
+            shift: matrix.scale.shift.as_ptr(),
+            out: row.cast(),
+            stride: stride * size_of::<O>(),
+            bias,
+            bias_step,
+            x: x.as_ptr(),
+            x_end: x.as_ptr().wrapping_add((inputs + padding) * N),
+            end: row.wrapping_add(outputs).cast(),
+            entry: 4 * entry,
+            rest: 4 * rest,
+        };
+        // SAFETY: `run` has checked that the arrays hold all outputs, of which there is one where
+        // there is a pixel, `out` the rows of the pixels and `x` their inputs.
+        unsafe { self::outputs(&job, matrix.weights.as_ptr(), N == SIX, O::IS_WIDE) }
     }
 }

@@ -9,14 +9,28 @@
 /// equation 4.
 #[inline]
 pub fn row<T: Copy>(x: &[T], out: &mut [T], channels: usize, scale: usize, dy: usize) {
-    let sub_pixels = channels * scale * scale;
-    for (x, out) in x
-        .chunks_exact(sub_pixels)
-        .zip(out.chunks_exact_mut(scale * channels))
-    {
-        for (dx, out) in out.chunks_exact_mut(channels).enumerate() {
-            for (c, out) in out.iter_mut().enumerate() {
-                *out = x[(c * scale + dy) * scale + dx];
+    row_with(x, out, (channels, scale, dy), |x, _, _| x);
+}
+
+/// As [`row`], of `(channels, scale, dy)`, but for what `convert` makes of each value, its channel
+/// and its place in `out`.
+#[inline(always)]
+pub fn row_with<T: Copy, U>(
+    x: &[T],
+    out: &mut [U],
+    (channels, scale, dy): (usize, usize, usize),
+    convert: impl Fn(T, usize, usize) -> U,
+) {
+    let (sub_pixels, len) = (channels * scale * scale, channels * scale);
+    let pixels = x.chunks_exact(sub_pixels).zip(out.chunks_exact_mut(len));
+    for (i, (x, out)) in pixels.enumerate() {
+        for channel in 0..channels {
+            let mut at = channel;
+            for &x in &x[(channel * scale + dy) * scale..][..scale] {
+                if let Some(out) = out.get_mut(at) {
+                    *out = convert(x, channel, i * len + at);
+                }
+                at += channels;
             }
         }
     }
