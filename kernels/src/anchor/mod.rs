@@ -78,12 +78,17 @@ pub fn bicubic_column<'p>(
     (scale, dy): (usize, usize),
     out: &mut [i32],
 ) {
-    out.fill(0);
-    for (tap, &weight) in WEIGHTS[scale - 2][dy].iter().enumerate() {
-        let at = mirror((y + tap) as isize - BICUBIC_REACH as isize, height);
-        for (sum, &pixel) in out.iter_mut().zip(row_at(at)) {
-            *sum += weight * i32::from(pixel);
-        }
+    let rows: [&[u8]; TAPS] = core::array::from_fn(|tap| {
+        let row = row_at(mirror((y + tap) as isize - BICUBIC_REACH as isize, height));
+        &row[..out.len()]
+    });
+    let weights = &WEIGHTS[scale - 2][dy];
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = weights
+            .iter()
+            .zip(rows)
+            .map(|(w, row)| w * i32::from(row[i]))
+            .sum();
     }
 }
 
@@ -96,43 +101,49 @@ pub fn bicubic_column<'p>(
 /// scales 2 and 4, below 0.7 grey levels for 3. Source: MATLAB `imresize` without rounding in
 /// between.
 pub fn bicubic(column: &[i32], first: usize, scale: usize, channels: usize, out: &mut [i32]) {
-    match scale {
-        2 => bicubic_scaled::<2>(column, first, channels, out),
-        3 => bicubic_scaled::<3>(column, first, channels, out),
-        _ => bicubic_scaled::<4>(column, first, channels, out),
+    match channels {
+        1 => bicubic_of::<1>(column, first, scale, out),
+        _ => bicubic_of::<3>(column, first, scale, out),
     }
 }
 
-/// [`bicubic`] with the scale known, and so the weights.
-fn bicubic_scaled<const SCALE: usize>(
-    column: &[i32],
+/// [`bicubic`] with the channels known.
+fn bicubic_of<const CHANNELS: usize>(column: &[i32], first: usize, scale: usize, out: &mut [i32]) {
+    let (column, out) = (column.as_chunks().0, out.as_chunks_mut::<CHANNELS>().0);
+    match scale {
+        2 => bicubic_scaled::<CHANNELS, 2>(column, first, out.as_chunks_mut().0),
+        3 => bicubic_scaled::<CHANNELS, 3>(column, first, out.as_chunks_mut().0),
+        _ => bicubic_scaled::<CHANNELS, 4>(column, first, out.as_chunks_mut().0),
+    }
+}
+
+/// [`bicubic`] with the scale known too, and so the weights.
+fn bicubic_scaled<const CHANNELS: usize, const SCALE: usize>(
+    column: &[[i32; CHANNELS]],
     first: usize,
-    channels: usize,
-    out: &mut [i32],
+    out: &mut [[[i32; CHANNELS]; SCALE]],
 ) {
-    let width = column.len() / channels;
-    let weights = const {
-        let mut weights = [[0; TAPS]; SCALE];
-        let mut phase = 0;
-        while phase < SCALE {
-            weights[phase] = WEIGHTS[SCALE - 2][phase];
-            phase += 1;
-        }
-        weights
-    };
-    for (x, out) in (first..).zip(out.chunks_exact_mut(SCALE * channels)) {
-        // Where the taps of the first channel stand.
+    for (x, out) in (first..).zip(out) {
         let inside = x.checked_sub(BICUBIC_REACH);
-        let inside = inside.filter(|begin| begin + TAPS <= width);
-        let places: [usize; TAPS] = core::array::from_fn(|tap| match inside {
-            Some(begin) => (begin + tap) * channels,
-            None => mirror((x + tap) as isize - BICUBIC_REACH as isize, width) * channels,
-        });
-        for channel in 0..channels {
-            let [a, b, c, d, e] = places.map(|place| column[place + channel]);
-            let outputs = out[channel..].iter_mut().step_by(channels);
-            for (out, w) in outputs.zip(weights) {
-                *out = w[0] * a + w[1] * b + w[2] * c + w[3] * d + w[4] * e;
+        let inside = inside.and_then(|begin| column.get(begin..)?.first_chunk::<TAPS>());
+        let mirrored;
+        let values = match inside {
+            Some(values) => values,
+            None => {
+                mirrored = core::array::from_fn(|tap| {
+                    column[mirror((x + tap) as isize - BICUBIC_REACH as isize, column.len())]
+                });
+                &mirrored
+            }
+        };
+        for channel in 0..CHANNELS {
+            for phase in 0..SCALE {
+                let weights = const { &WEIGHTS[SCALE - 2] }[phase];
+                let mut sum = 0;
+                for tap in 0..TAPS {
+                    sum += weights[tap] * values[tap][channel];
+                }
+                out[phase][channel] = sum;
             }
         }
     }
@@ -199,9 +210,11 @@ mod tests {
         let row = [200u8; 6];
         let (mut column, mut out) = ([0; 6], [0; 18]);
         bicubic_column(|_| &row, (0, 1), (3, 1), &mut column);
-        bicubic(&column, 0, 3, 2, &mut out);
-        assert_eq!(out, [200 << 20; 18]);
-        nearest(&row, 3, 2, &mut out);
+        for channels in [1, 3] {
+            bicubic(&column, 0, 3, channels, &mut out);
+            assert_eq!(out, [200 << 20; 18]);
+        }
+        nearest(&row, 3, 3, &mut out);
         assert_eq!(out, [200 << 20; 18]);
     }
 }

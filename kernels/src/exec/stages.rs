@@ -177,13 +177,14 @@ impl<A: Arithmetic> Stream<'_, A> {
                 let x = &sub_pixels[at * config.sub_pixels()..];
                 let (anchor, values) = (&*anchor, &mut b.values[..len]);
                 let order = (channels, scale, dy);
-                match config.anchor {
-                    Anchor::None => shuffle::row_with(x, values, order, |x, channel, _| {
+                if config.anchor == Anchor::None {
+                    shuffle::row(x, anchor, values, order, |x, _, channel| {
                         A::centred(config, channel, x)
-                    }),
-                    Anchor::Nearest | Anchor::Bicubic => {
-                        shuffle::row_with(x, values, order, |x, _, at| A::anchored(x, anchor[at]));
-                    }
+                    });
+                } else {
+                    shuffle::row(x, anchor, values, order, |x, anchor, _| {
+                        A::anchored(x, anchor)
+                    });
                 }
                 tap.record(Layer::Output, values);
                 for (byte, &value) in bytes.iter_mut().zip(&*values) {

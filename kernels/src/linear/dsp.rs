@@ -2,14 +2,18 @@
 //!
 //! Six pixels and one output at a time: for four inputs one word of weights, widened, and for two
 //! pixels at a time one LDM of their inputs and four SMLAD, 24 multiply-accumulates in 18
-//! instructions. What is left of the pixels goes two by two.
+//! instructions. What is left of the pixels goes two by two, a last one alone.
 //!
 //! Inputs are gathered as the specification widens them: bytes as upper bytes of 16 bits, so that
 //! a sum may begin with the bias.
 
 #![expect(unsafe_code, reason = "inner loops in assembly, raw rows")]
 
+mod gather;
+
 use core::arch::asm;
+
+use gather::{Input, gather, padding};
 
 use super::{Kernel, Matrix, Taps, microcontroller_scratch_words};
 use crate::arith::{Fixed, FixedInput};
@@ -41,6 +45,8 @@ const SIX: usize = 6;
 const TWO: usize = 2;
 /// Inputs that a word of weights meets.
 const GROUP: usize = 4;
+/// Groups of a round of the loop.
+const ROUND: usize = 8;
 /// What sums without a bias begin with.
 static NO_BIAS: i32 = 0;
 
@@ -57,7 +63,7 @@ struct Job {
     bias: *const i32,
     /// Bytes to the bias of the next output: none where all begin with 0.
     bias_step: usize,
-    /// Inputs of the pixels, see [`place`].
+    /// Inputs of the pixels, see [`gather::place`].
     x: *const i16,
     x_end: *const i16,
     /// End of the first pixel's outputs.
@@ -99,6 +105,13 @@ macro_rules! two {
 
 /// Multiplies four inputs of each pixel with the four weights in lr.
 macro_rules! weighted {
+    (1) => {
+        "sxtb16 r12, lr
+         sxtb16 lr, lr, ror #8
+         ldm r1!, {{r2-r5}}
+         smlad r6, r2, r12, r6
+         smlad r6, r3, lr, r6\n"
+    };
     (6) => {
         concat!(weighted!(2), two!("r8", "r9"), two!("r10", "r11"))
     };
@@ -129,6 +142,9 @@ macro_rules! begin {
     };
     (2) => {
         "mov r7, r6"
+    };
+    (1) => {
+        ""
     };
 }
 
@@ -181,11 +197,14 @@ macro_rules! each {
         )
     };
     (2, $what:ident) => {
-        concat!($what!("r6"), $what!("r7"))
+        concat!(each!(1, $what), $what!("r7"))
+    };
+    (1, $what:ident) => {
+        $what!("r6")
     };
 }
 
-/// Stores a value of each pixel, the first pixel's last: a pixel may be made twice.
+/// Stores a value of each pixel.
 macro_rules! store {
     (6, $store:literal, $bytes:literal) => {
         concat!(
@@ -203,7 +222,10 @@ macro_rules! store {
         )
     };
     (2, $store:literal, $bytes:literal) => {
-        concat!($store, " r7, [r3, r4]\n", $store, " r6, [r3], #", $bytes)
+        concat!($store, " r7, [r3, r4]\n", store!(1, $store, $bytes))
+    };
+    (1, $store:literal, $bytes:literal) => {
+        concat!($store, " r6, [r3], #", $bytes)
     };
 }
 
@@ -236,7 +258,7 @@ macro_rules! wide {
 }
 
 /// Makes outputs of some pixels, one by one, until the job's end. An output's loop is entered so
-/// that it goes on with whole rounds of four groups.
+/// that it goes on with whole rounds of [`ROUND`].
 macro_rules! outputs {
     ($job:expr, $weights:expr, $pixels:tt, $finish:ident) => {
         asm!(
@@ -258,6 +280,10 @@ macro_rules! outputs {
             ".word 22f - 9b + 1",
             ".word 23f - 9b + 1",
             ".word 24f - 9b + 1",
+            ".word 25f - 9b + 1",
+            ".word 26f - 9b + 1",
+            ".word 27f - 9b + 1",
+            ".word 28f - 9b + 1",
             ".word 31f - 9b + 1",
             ".word 32f - 9b + 1",
             ".word 33f - 9b + 1",
@@ -286,6 +312,14 @@ macro_rules! outputs {
             "23:",
             group!($pixels),
             "24:",
+            group!($pixels),
+            "25:",
+            group!($pixels),
+            "26:",
+            group!($pixels),
+            "27:",
+            group!($pixels),
+            "28:",
             "ldr r2, [sp, #28]",
             "cmp r1, r2",
             "bne 20b",
@@ -319,94 +353,20 @@ macro_rules! outputs {
 /// Makes outputs until the job's end, at least one of each pixel.
 ///
 /// # Safety
-/// The arrays hold all outputs from `weights` and the job's pointers on, for [`SIX`] pixels or
-/// [`TWO`] as `is_six` says.
+/// The arrays hold all outputs from `weights` and the job's pointers on, for [`SIX`] pixels, one,
+/// or [`TWO`] where `pixels` is neither; the inputs are those of two where it is not six.
 #[inline(never)]
-unsafe fn outputs(job: &Job, weights: *const i8, is_six: bool, is_wide: bool) {
+unsafe fn outputs(job: &Job, weights: *const i8, pixels: usize, is_wide: bool) {
     // SAFETY: as the caller says; the templates restore r6, r7 and the stack, read a row of
     // weights an output and write the outputs.
     unsafe {
-        match (is_six, is_wide) {
-            (true, false) => outputs!(job, weights, 6, narrow),
-            (true, true) => outputs!(job, weights, 6, wide),
-            (false, false) => outputs!(job, weights, 2, narrow),
-            (false, true) => outputs!(job, weights, 2, wide),
-        }
-    }
-}
-
-/// An input of a product.
-trait Input: Copy + Default + 'static {
-    /// Returns the integer as it is multiplied.
-    fn widen(self) -> i16;
-
-    /// Puts `groups` groups of inputs of two pixels where [`place`] says, at least one.
-    ///
-    /// # Safety
-    /// `x` points to `4 * groups` inputs each, `out` to an aligned place for eight numbers, and
-    /// `groups - 1` times `stride` bytes further on there is one more.
-    unsafe fn gather(x: [*const Self; 2], out: *mut i16, groups: usize, stride: usize);
-}
-
-impl Input for i8 {
-    fn widen(self) -> i16 {
-        i16::from(self) << 8
-    }
-
-    unsafe fn gather([a, b]: [*const Self; 2], out: *mut i16, groups: usize, stride: usize) {
-        // SAFETY: reads four bytes of each pixel and writes sixteen in each of `groups` rounds,
-        // which the caller says are there; there is at least one round.
-        unsafe {
-            asm!(
-                "2:",
-                "ldr r1, [{a}], #4",
-                "ldr r3, [{b}], #4",
-                "and r0, {upper}, r1, lsl #8",
-                "and r1, {upper}, r1",
-                "and r2, {upper}, r3, lsl #8",
-                "and r3, {upper}, r3",
-                "stm {out}, {{r0-r3}}",
-                "add {out}, {stride}",
-                "subs {groups}, #1",
-                "bne 2b",
-                a = inout(reg) a => _, b = inout(reg) b => _, out = inout(reg) out => _,
-                groups = inout(reg) groups => _, stride = in(reg) stride,
-                upper = in(reg) 0xff00_ff00_u32,
-                out("r0") _, out("r1") _, out("r2") _, out("r3") _,
-                options(nostack),
-            );
-        }
-    }
-}
-
-impl Input for i16 {
-    fn widen(self) -> i16 {
-        self
-    }
-
-    unsafe fn gather([a, b]: [*const Self; 2], out: *mut i16, groups: usize, stride: usize) {
-        // SAFETY: reads eight bytes of each pixel and writes sixteen in each of `groups` rounds,
-        // which the caller says are there; there is at least one round.
-        unsafe {
-            asm!(
-                "2:",
-                "ldr r8, [{a}], #4",
-                "ldr r1, [{a}], #4",
-                "ldr r9, [{b}], #4",
-                "ldr r3, [{b}], #4",
-                "pkhbt r0, r8, r1, lsl #16",
-                "pkhtb r1, r1, r8, asr #16",
-                "pkhbt r2, r9, r3, lsl #16",
-                "pkhtb r3, r3, r9, asr #16",
-                "stm {out}, {{r0-r3}}",
-                "add {out}, {stride}",
-                "subs {groups}, #1",
-                "bne 2b",
-                a = inout(reg) a => _, b = inout(reg) b => _, out = inout(reg) out => _,
-                groups = inout(reg) groups => _, stride = in(reg) stride,
-                out("r0") _, out("r1") _, out("r2") _, out("r3") _, out("r8") _, out("r9") _,
-                options(nostack),
-            );
+        match (pixels, is_wide) {
+            (SIX, false) => outputs!(job, weights, 6, narrow),
+            (SIX, true) => outputs!(job, weights, 6, wide),
+            (1, false) => outputs!(job, weights, 1, narrow),
+            (1, true) => outputs!(job, weights, 1, wide),
+            (_, false) => outputs!(job, weights, 2, narrow),
+            (_, true) => outputs!(job, weights, 2, wide),
         }
     }
 }
@@ -423,67 +383,6 @@ impl Output for i16 {
 
 impl Output for i32 {
     const IS_WIDE: bool = true;
-}
-
-/// Inputs that are missing before the first so that all fill groups.
-fn padding(inputs: usize) -> usize {
-    inputs.wrapping_neg() % GROUP
-}
-
-/// Returns the place of an input of a pixel among those of `pixels` pixels; `slot` counts from
-/// [`padding`]. SXTB16 widens every other byte of a word of weights, and LDM loads a group of two
-/// pixels.
-fn place(slot: usize, pixel: usize, pixels: usize) -> usize {
-    let (group, in_group) = (slot / GROUP, slot % GROUP);
-    (group * pixels + pixel) * GROUP + (in_group % 2) * 2 + in_group / 2
-}
-
-/// Gathers the inputs of `N` pixels of `taps` from pixel `first` on; where there are fewer, the
-/// last one stands for those beyond it. Inputs that no piece holds are left.
-fn gather<X: Input, const N: usize>(
-    taps: &Taps<'_, X>,
-    first: usize,
-    padding: usize,
-    x: &mut [i16],
-) {
-    let last = taps.pixels().saturating_sub(1);
-    for piece in taps.pieces() {
-        let slot = piece.k + padding;
-        // Whole groups, after the inputs before the first of them.
-        let before = (slot.wrapping_neg() % GROUP).min(piece.len);
-        let groups = (piece.len - before) / GROUP;
-        let after = before + groups * GROUP;
-        let end = place(slot + after, 0, N);
-        for pixel in (0..N).step_by(2) {
-            let rows = [first + pixel, first + pixel + 1].map(|at| {
-                let row = piece.x.get(at.min(last) * taps.stride()..);
-                row.and_then(|row| row.get(..piece.len)).unwrap_or_default()
-            });
-            let [a, b] = rows;
-            if a.len() != piece.len || b.len() != piece.len || x.len() < end {
-                return;
-            }
-            if groups > 0 {
-                let from = rows.map(|row| row.as_ptr().wrapping_add(before));
-                let to = x.as_mut_ptr().wrapping_add(place(slot + before, pixel, N));
-                // SAFETY: both rows hold `groups` groups after `before` inputs, and `x` the places
-                // of all pixels up to the end of the last group, as just checked, which begin
-                // a multiple of eight bytes after an aligned one.
-                unsafe { X::gather(from, to, groups, N * GROUP * size_of::<i16>()) };
-            }
-            let mut put = |i: usize| {
-                for (row, pixel) in rows.into_iter().zip(pixel..) {
-                    if let (Some(x), Some(value)) =
-                        (x.get_mut(place(slot + i, pixel, N)), row.get(i))
-                    {
-                        *x = value.widen();
-                    }
-                }
-            };
-            (0..before).for_each(&mut put);
-            (after..piece.len).for_each(&mut put);
-        }
-    }
 }
 
 /// Tells whether a matrix has all its arrays, and inputs for all that the pieces hold.
@@ -537,12 +436,14 @@ fn batches<I: FixedInput, X: Input, O: Output, const N: usize>(
     }
     // Entries of the loop: by groups that its first round leaves out, at its end, by inputs
     // before the first group.
-    let rest = if groups == 0 {
-        4
-    } else {
-        groups.wrapping_neg() % 4
+    let rest = match groups {
+        0 => ROUND,
+        groups => groups.wrapping_neg() % ROUND,
     };
-    let entry = if padding == 0 { rest } else { 8 - padding };
+    let entry = match padding {
+        0 => rest,
+        padding => ROUND + GROUP - padding,
+    };
     let (bias, bias_step) = match matrix.bias {
         [] => (&raw const NO_BIAS, 0),
         bias => (bias.as_ptr(), size_of::<i32>()),
@@ -550,13 +451,11 @@ fn batches<I: FixedInput, X: Input, O: Output, const N: usize>(
     for first in pixels.clone().step_by(N) {
         gather::<X, N>(taps, first, padding, x);
         let row = out.as_mut_ptr().wrapping_add(first * outputs);
-        // A pixel without a neighbour is made twice, in one place.
-        let stride = if first + 1 < pixels.end { outputs } else { 0 };
         let job = Job {
             multiplier: matrix.scale.multiplier.as_ptr(),
             shift: matrix.scale.shift.as_ptr(),
             out: row.cast(),
-            stride: stride * size_of::<O>(),
+            stride: outputs * size_of::<O>(),
             bias,
             bias_step,
             x: x.as_ptr(),
@@ -567,6 +466,13 @@ fn batches<I: FixedInput, X: Input, O: Output, const N: usize>(
         };
         // SAFETY: `run` has checked that the arrays hold all outputs, of which there is one where
         // there is a pixel, `out` the rows of the pixels and `x` their inputs.
-        unsafe { self::outputs(&job, matrix.weights.as_ptr(), N == SIX, O::IS_WIDE) }
+        unsafe {
+            self::outputs(
+                &job,
+                matrix.weights.as_ptr(),
+                N.min(pixels.end - first),
+                O::IS_WIDE,
+            )
+        }
     }
 }
