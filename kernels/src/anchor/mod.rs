@@ -82,13 +82,12 @@ pub fn bicubic_column<'p>(
         let row = row_at(mirror((y + tap) as isize - BICUBIC_REACH as isize, height));
         &row[..out.len()]
     });
-    let weights = &WEIGHTS[scale - 2][dy];
-    for (i, out) in out.iter_mut().enumerate() {
-        *out = weights
-            .iter()
-            .zip(rows)
-            .map(|(w, row)| w * i32::from(row[i]))
-            .sum();
+    let [p, q, r, s, t] = rows;
+    let [a, b, c, d, e] = WEIGHTS[scale - 2][dy];
+    let pixels = p.iter().zip(q).zip(r).zip(s).zip(t);
+    for (out, ((((p, q), r), s), t)) in out.iter_mut().zip(pixels) {
+        let [p, q, r, s, t] = [p, q, r, s, t].map(|&pixel| i32::from(pixel));
+        *out = a * p + b * q + c * r + d * s + e * t;
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Six pixels and one output at a time: for four inputs one word of weights, widened, and for two
 //! pixels at a time one LDM of their inputs and four SMLAD, 24 multiply-accumulates in 18
-//! instructions. What is left of the pixels goes two by two, a last one alone.
+//! instructions. What is left of the pixels goes four at a time, or two, or alone.
 //!
 //! Inputs are gathered as the specification widens them: bytes as upper bytes of 16 bits, so that
 //! a sum may begin with the bias.
@@ -12,6 +12,7 @@
 mod gather;
 
 use core::arch::asm;
+use core::ops::Range;
 
 use gather::{Input, gather, padding};
 
@@ -42,13 +43,12 @@ fn kernel<I: Input + FixedInput>() -> Kernel<Fixed<I>> {
 /// Pixels at a time where there are as many.
 const SIX: usize = 6;
 /// Pixels at a time of the others.
+const FOUR: usize = 4;
 const TWO: usize = 2;
 /// Inputs that a word of weights meets.
 const GROUP: usize = 4;
 /// Groups of a round of the loop.
 const ROUND: usize = 8;
-/// What sums without a bias begin with.
-static NO_BIAS: i32 = 0;
 
 /// Outputs of a few pixels still to be made, as [`outputs!`] copies it to its stack.
 #[repr(C)]
@@ -59,11 +59,10 @@ struct Job {
     out: *mut u8,
     /// Bytes from an output of a pixel to that of the next.
     stride: usize,
-    /// What the next sum begins with.
+    /// What the next sum begins with, where there is a bias.
     bias: *const i32,
-    /// Bytes to the bias of the next output: none where all begin with 0.
-    bias_step: usize,
-    /// Inputs of the pixels, see [`gather::place`].
+    /// Inputs of the pixels, see [`gather::place`]; where there is no bias, the zeros before them
+    /// that sums begin with.
     x: *const i16,
     x_end: *const i16,
     /// End of the first pixel's outputs.
@@ -72,6 +71,8 @@ struct Job {
     entry: usize,
     /// The same of what follows inputs that fill no group.
     rest: usize,
+    /// The same of how a sum begins.
+    begin: usize,
 }
 
 /// Multiplies four inputs of two pixels with the weights in r12 and lr.
@@ -113,7 +114,10 @@ macro_rules! weighted {
          smlad r6, r3, lr, r6\n"
     };
     (6) => {
-        concat!(weighted!(2), two!("r8", "r9"), two!("r10", "r11"))
+        concat!(weighted!(4), two!("r10", "r11"))
+    };
+    (4) => {
+        concat!(weighted!(2), two!("r8", "r9"))
     };
     (2) => {
         concat!(
@@ -132,19 +136,33 @@ macro_rules! group {
 }
 
 /// Begins the sum of each pixel like the first's.
-macro_rules! begin {
+macro_rules! repeat {
     (6) => {
+        concat!(repeat!(4), "mov r10, r6\n mov r11, r6")
+    };
+    (4) => {
         "mov r7, r6
          mov r8, r6
-         mov r9, r6
-         mov r10, r6
-         mov r11, r6"
+         mov r9, r6\n"
     };
     (2) => {
         "mov r7, r6"
     };
     (1) => {
         ""
+    };
+}
+
+/// Begins the sum of each pixel with what lies before the inputs.
+macro_rules! zero {
+    (6) => {
+        "ldm r1!, {{r6-r11}}"
+    };
+    (4) => {
+        "ldm r1!, {{r6-r9}}"
+    };
+    ($two:tt) => {
+        "ldm r1!, {{r6, r7}}"
     };
 }
 
@@ -188,13 +206,10 @@ macro_rules! clamped {
 /// Applies a macro to the sum of each pixel.
 macro_rules! each {
     (6, $what:ident) => {
-        concat!(
-            each!(2, $what),
-            $what!("r8"),
-            $what!("r9"),
-            $what!("r10"),
-            $what!("r11")
-        )
+        concat!(each!(4, $what), $what!("r10"), $what!("r11"))
+    };
+    (4, $what:ident) => {
+        concat!(each!(2, $what), $what!("r8"), $what!("r9"))
     };
     (2, $what:ident) => {
         concat!(each!(1, $what), $what!("r7"))
@@ -208,17 +223,26 @@ macro_rules! each {
 macro_rules! store {
     (6, $store:literal, $bytes:literal) => {
         concat!(
-            "add r5, r3, r4
-             add r5, r5, r4, lsl #1\n",
-            $store,
-            " r9, [r5]\n",
+            store!(from $store),
             $store,
             " r10, [r5, r4]\n",
             $store,
             " r11, [r5, r4, lsl #1]\n",
+            store!(2, $store, $bytes)
+        )
+    };
+    (4, $store:literal, $bytes:literal) => {
+        concat!(store!(from $store), store!(2, $store, $bytes))
+    };
+    // The third pixel and the fourth, where r5 is left.
+    (from $store:literal) => {
+        concat!(
+            "add r5, r3, r4
+             add r5, r5, r4, lsl #1\n",
             $store,
             " r8, [r3, r4, lsl #1]\n",
-            store!(2, $store, $bytes)
+            $store,
+            " r9, [r5]\n"
         )
     };
     (2, $store:literal, $bytes:literal) => {
@@ -263,16 +287,19 @@ macro_rules! outputs {
     ($job:expr, $weights:expr, $pixels:tt, $finish:ident) => {
         asm!(
             "push {{r6, r7}}",
-            "ldrd r10, r11, [r12, #36]",
+            "ldrd r9, r10, [r12, #32]",
+            "ldr r11, [r12, #40]",
             "adr lr, 9f",
+            "ldr r9, [lr, r9]",
             "ldr r10, [lr, r10]",
             "ldr r11, [lr, r11]",
+            "add r9, lr",
             "add r10, lr",
             "add r11, lr",
-            "ldm r12, {{r1-r9}}",
-            "push {{r1-r11, lr}}",
-            "b 2f",
-            // Entries, by groups that are skipped and by inputs that fill no group.
+            "ldm r12, {{r1-r8}}",
+            "push {{r1-r11}}",
+            "bx r11",
+            // Entries: by groups that are skipped, by inputs that fill no group, by bias.
             ".p2align 2",
             "9:",
             ".word 20f - 9b + 1",
@@ -287,6 +314,8 @@ macro_rules! outputs {
             ".word 31f - 9b + 1",
             ".word 32f - 9b + 1",
             ".word 33f - 9b + 1",
+            ".word 2f - 9b + 1",
+            ".word 3f - 9b + 1",
             "33:",
             "ldrb lr, [r0], #1",
             "ldrh r2, [r0], #2",
@@ -302,7 +331,7 @@ macro_rules! outputs {
             "lsl lr, #24",
             "34:",
             weighted!($pixels),
-            "ldr pc, [sp, #40]",
+            "ldr pc, [sp, #36]",
             "20:",
             group!($pixels),
             "21:",
@@ -320,7 +349,7 @@ macro_rules! outputs {
             "27:",
             group!($pixels),
             "28:",
-            "ldr r2, [sp, #28]",
+            "ldr r2, [sp, #24]",
             "cmp r1, r2",
             "bne 20b",
             "ldm sp, {{r1-r4}}",
@@ -328,19 +357,24 @@ macro_rules! outputs {
             "ldrb lr, [r2], #1",
             $finish!($pixels),
             "stm sp, {{r1-r3}}",
-            "ldr r2, [sp, #32]",
+            "ldr r2, [sp, #28]",
             "cmp r3, r2",
-            "beq 4f",
+            "it ne",
+            "ldrne pc, [sp, #40]",
+            "b 4f",
             "2:",
-            "ldrd r1, r2, [sp, #16]",
-            "ldr r6, [r1]",
-            "add r1, r2",
+            "ldr r1, [sp, #16]",
+            "ldr r6, [r1], #4",
             "str r1, [sp, #16]",
-            begin!($pixels),
-            "ldr r1, [sp, #24]",
-            "ldr pc, [sp, #36]",
+            repeat!($pixels),
+            "ldr r1, [sp, #20]",
+            "ldr pc, [sp, #32]",
+            "3:",
+            "ldr r1, [sp, #20]",
+            zero!($pixels),
+            "ldr pc, [sp, #32]",
             "4:",
-            "add sp, #48",
+            "add sp, #44",
             "pop {{r6, r7}}",
             inout("r0") $weights => _,
             inout("r12") &raw const *$job => _,
@@ -353,8 +387,8 @@ macro_rules! outputs {
 /// Makes outputs until the job's end, at least one of each pixel.
 ///
 /// # Safety
-/// The arrays hold all outputs from `weights` and the job's pointers on, for [`SIX`] pixels, one,
-/// or [`TWO`] where `pixels` is neither; the inputs are those of two where it is not six.
+/// The arrays hold all outputs from `weights` and the job's pointers on, for [`SIX`] pixels,
+/// [`FOUR`], one, or [`TWO`] where `pixels` is none of these; one has the inputs of two.
 #[inline(never)]
 unsafe fn outputs(job: &Job, weights: *const i8, pixels: usize, is_wide: bool) {
     // SAFETY: as the caller says; the templates restore r6, r7 and the stack, read a row of
@@ -363,6 +397,8 @@ unsafe fn outputs(job: &Job, weights: *const i8, pixels: usize, is_wide: bool) {
         match (pixels, is_wide) {
             (SIX, false) => outputs!(job, weights, 6, narrow),
             (SIX, true) => outputs!(job, weights, 6, wide),
+            (FOUR, false) => outputs!(job, weights, 4, narrow),
+            (FOUR, true) => outputs!(job, weights, 4, wide),
             (1, false) => outputs!(job, weights, 1, narrow),
             (1, true) => outputs!(job, weights, 1, wide),
             (_, false) => outputs!(job, weights, 2, narrow),
@@ -389,7 +425,8 @@ impl Output for i32 {
 fn is_whole<I: FixedInput, X>(matrix: &Matrix<'_, Fixed<I>>, taps: &Taps<'_, X>) -> bool {
     let (outputs, inputs) = (matrix.outputs, matrix.inputs);
     let weights = outputs.checked_mul(inputs);
-    weights.is_some_and(|weights| weights <= matrix.weights.len())
+    inputs < 1 << 16
+        && weights.is_some_and(|weights| weights <= matrix.weights.len())
         && (matrix.bias.is_empty() || outputs <= matrix.bias.len())
         && outputs <= matrix.scale.multiplier.len().min(matrix.scale.shift.len())
         && taps
@@ -412,26 +449,38 @@ fn run<I: FixedInput, X: Input, O: Output>(
     let x: &mut [i16] = bytemuck::must_cast_slice_mut(x);
     let pixels = out.len().checked_div(matrix.outputs).unwrap_or(0);
     let taps = taps.range(0, pixels);
-    let by_six = taps.pixels() / SIX * SIX;
-    batches::<I, X, O, SIX>(matrix, &taps, 0..by_six, x, out);
-    batches::<I, X, O, TWO>(matrix, &taps, by_six..taps.pixels(), x, out);
+    let pixels = taps.pixels();
+    let sixes = pixels / SIX * SIX;
+    let fours = sixes + (pixels - sixes) / FOUR * FOUR;
+    batches::<I, X, O>(matrix, &taps, (0..sixes, SIX), x, out);
+    batches::<I, X, O>(matrix, &taps, (sixes..fours, FOUR), x, out);
+    batches::<I, X, O>(matrix, &taps, (fours..pixels, TWO), x, out);
 }
 
-/// Multiplies the inputs of some pixels, `N` at a time; arguments as [`run`] has checked them.
-fn batches<I: FixedInput, X: Input, O: Output, const N: usize>(
+/// Multiplies the inputs of some pixels, `n` at a time; arguments as [`run`] has checked them.
+fn batches<I: FixedInput, X: Input, O: Output>(
     matrix: &Matrix<'_, Fixed<I>>,
     taps: &Taps<'_, X>,
-    pixels: core::ops::Range<usize>,
+    (pixels, n): (Range<usize>, usize),
     x: &mut [i16],
     out: &mut [O],
 ) {
     let (outputs, inputs) = (matrix.outputs, matrix.inputs);
     let (padding, groups) = (padding(inputs), inputs / GROUP);
+    if pixels.is_empty() {
+        return;
+    }
     let held: usize = taps.pieces().iter().map(|piece| piece.len).sum();
-    let Some(x) = x.get_mut(..(inputs + padding) * N) else {
+    // An accumulator of zero a pixel, then the inputs.
+    let zeros = n * size_of::<i32>() / size_of::<i16>();
+    let Some((zeros, x)) = x.split_at_mut_checked(zeros) else {
         return;
     };
-    if held < inputs + padding && !pixels.is_empty() {
+    zeros.fill(0);
+    let Some(x) = x.get_mut(..(inputs + padding) * n) else {
+        return;
+    };
+    if held < inputs + padding {
         x.fill(0);
     }
     // Entries of the loop: by groups that its first round leaves out, at its end, by inputs
@@ -444,35 +493,33 @@ fn batches<I: FixedInput, X: Input, O: Output, const N: usize>(
         0 => rest,
         padding => ROUND + GROUP - padding,
     };
-    let (bias, bias_step) = match matrix.bias {
-        [] => (&raw const NO_BIAS, 0),
-        bias => (bias.as_ptr(), size_of::<i32>()),
+    let (begin, begins_at) = match matrix.bias {
+        [] => (ROUND + GROUP + 1, zeros.as_ptr()),
+        _ => (ROUND + GROUP, x.as_ptr()),
     };
-    for first in pixels.clone().step_by(N) {
-        gather::<X, N>(taps, first, padding, x);
+    let mut first = pixels.start;
+    while first < pixels.end {
+        gather(taps, (first, n), padding, x);
         let row = out.as_mut_ptr().wrapping_add(first * outputs);
         let job = Job {
             multiplier: matrix.scale.multiplier.as_ptr(),
             shift: matrix.scale.shift.as_ptr(),
             out: row.cast(),
             stride: outputs * size_of::<O>(),
-            bias,
-            bias_step,
-            x: x.as_ptr(),
-            x_end: x.as_ptr().wrapping_add((inputs + padding) * N),
+            bias: matrix.bias.as_ptr(),
+            x: begins_at,
+            x_end: x.as_ptr().wrapping_add((inputs + padding) * n),
             end: row.wrapping_add(outputs).cast(),
             entry: 4 * entry,
             rest: 4 * rest,
+            begin: 4 * begin,
         };
         // SAFETY: `run` has checked that the arrays hold all outputs, of which there is one where
         // there is a pixel, `out` the rows of the pixels and `x` their inputs.
         unsafe {
-            self::outputs(
-                &job,
-                matrix.weights.as_ptr(),
-                N.min(pixels.end - first),
-                O::IS_WIDE,
-            )
+            let left = pixels.end - first;
+            self::outputs(&job, matrix.weights.as_ptr(), n.min(left), O::IS_WIDE);
         }
+        first += n;
     }
 }

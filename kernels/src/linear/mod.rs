@@ -127,9 +127,9 @@ impl<A: Arithmetic> Kernel<A> {
 }
 
 /// Words of scratch that any variant for microcontrollers may ask for: six pixels of 16-bit inputs,
-/// padded to vectors.
+/// padded to vectors, and a sum of each.
 pub const fn microcontroller_scratch_words(inputs: usize) -> usize {
-    (6 * size_of::<i16>() * inputs.next_multiple_of(16)) / size_of::<u64>()
+    6 * (size_of::<i16>() * inputs.next_multiple_of(16) + size_of::<i32>()) / size_of::<u64>()
 }
 
 /// Variants in single precision.

@@ -100,6 +100,9 @@ fn decays(dt: &[i32], rate: &[u32], out: &mut [u32]) {
     }
 }
 
+/// States of a round of the loop.
+const ROUND: usize = 8;
+
 /// Channels of a pixel still to be advanced, as [`channels`] copies them to its stack.
 #[repr(C)]
 struct Job {
@@ -165,10 +168,9 @@ macro_rules! state {
     };
 }
 
-/// All states of a channel, whose first decay is `large` (1/2 or more) or `small`, with labels.
-/// The loop is entered so that it goes on with whole rounds of four.
-macro_rules! states {
-    ($size:tt, $a:literal, $b:literal, $c:literal, $d:literal) => {
+/// Two states of a channel, with labels.
+macro_rules! two_states {
+    ($size:tt, $a:expr, $b:expr) => {
         concat!(
             $a,
             ":\n",
@@ -178,20 +180,24 @@ macro_rules! states {
             ":\n",
             state!("[r11, r8]", $size),
             "
-             add r11, r11, r8, lsl #1\n",
-            $c,
-            ":\n",
-            state!("[r11]", $size),
-            "\n",
-            $d,
-            ":\n",
-            state!("[r11, r8]", $size),
-            "
-             add r11, r11, r8, lsl #1
-             cmp r9, lr
+             add r11, r11, r8, lsl #1\n"
+        )
+    };
+}
+
+/// All states of a channel, whose first decay is `large` (1/2 or more) or `small`; labels begin
+/// with `$label`. The loop is entered so that it goes on with whole rounds of [`ROUND`].
+macro_rules! states {
+    ($size:tt, $label:literal) => {
+        concat!(
+            two_states!($size, concat!($label, 0), concat!($label, 1)),
+            two_states!($size, concat!($label, 2), concat!($label, 3)),
+            two_states!($size, concat!($label, 4), concat!($label, 5)),
+            two_states!($size, concat!($label, 6), concat!($label, 7)),
+            "cmp r9, lr
              bne ",
-            $a,
-            "b"
+            $label,
+            "0b"
         )
     };
 }
@@ -220,10 +226,18 @@ macro_rules! channels {
             ".word 21f - 9b + 1",
             ".word 22f - 9b + 1",
             ".word 23f - 9b + 1",
+            ".word 24f - 9b + 1",
+            ".word 25f - 9b + 1",
+            ".word 26f - 9b + 1",
+            ".word 27f - 9b + 1",
             ".word 30f - 9b + 1",
             ".word 31f - 9b + 1",
             ".word 32f - 9b + 1",
             ".word 33f - 9b + 1",
+            ".word 34f - 9b + 1",
+            ".word 35f - 9b + 1",
+            ".word 36f - 9b + 1",
+            ".word 37f - 9b + 1",
             "2:",
             "ldm sp, {{r5, r6, r7, r8, r9}}",
             "ldrb r4, [r8], #1",
@@ -254,9 +268,9 @@ macro_rules! channels {
             "it pl",
             "ldrpl pc, [sp, #60]",
             "ldr pc, [sp, #56]",
-            states!(large, "20", "21", "22", "23"),
+            states!(large, 2),
             "b 7f",
-            states!(small, "30", "31", "32", "33"),
+            states!(small, 3),
             "7:",
             "ldr r9, [sp, #8]",
             $load_u_again,
@@ -387,7 +401,7 @@ fn tied<I: FixedInput>(
     let inner = params.skip.len();
     let (first, stride) = (out.as_mut_ptr(), inner * size_of::<i32>());
     // States that the loop's first round leaves out, which takes them in pairs.
-    let skipped = weights.len().wrapping_neg() % 4;
+    let skipped = weights.len().wrapping_neg() % ROUND;
     let before = (skipped % 2) * stride;
     let mut done = 0;
     while done < inner {
@@ -410,7 +424,7 @@ fn tied<I: FixedInput>(
             out: first.wrapping_add(done),
             out_end: first.wrapping_add(inner),
             large: 4 * skipped,
-            small: 4 * (4 + skipped),
+            small: 4 * (ROUND + skipped),
         };
         if !weights.is_empty() {
             // SAFETY: `run` has checked that all arrays have the channels, and `state` the states

@@ -18,6 +18,8 @@ pub fn row<T: Copy, W: Copy, U>(
     convert: impl Fn(T, W, usize) -> U,
 ) {
     match order {
+        // The common magnification, which the compiler unrolls.
+        (3, 4, dy) => row_of::<3, _, _, _>(x, with, out, (4, dy), convert),
         (1, scale, dy) => row_of::<1, _, _, _>(x, with, out, (scale, dy), convert),
         (_, scale, dy) => row_of::<3, _, _, _>(x, with, out, (scale, dy), convert),
     }
