@@ -100,33 +100,29 @@ pub fn bicubic_column<'p>(
 /// scales 2 and 4, below 0.7 grey levels for 3. Source: MATLAB `imresize` without rounding in
 /// between.
 pub fn bicubic(column: &[i32], first: usize, scale: usize, channels: usize, out: &mut [i32]) {
-    match channels {
-        1 => bicubic_of::<1>(column, first, scale, out),
-        _ => bicubic_of::<3>(column, first, scale, out),
+    let weights = &WEIGHTS[scale - 2][..scale];
+    match (channels, scale) {
+        // The common one, which the compiler unrolls, with constant weights.
+        (3, 4) => bicubic_of::<3>(column, first, const { &WEIGHTS[2] }, out),
+        (1, _) => bicubic_of::<1>(column, first, weights, out),
+        _ => bicubic_of::<3>(column, first, weights, out),
     }
 }
 
-/// [`bicubic`] with the channels known.
-fn bicubic_of<const CHANNELS: usize>(column: &[i32], first: usize, scale: usize, out: &mut [i32]) {
-    let (column, out) = (column.as_chunks().0, out.as_chunks_mut::<CHANNELS>().0);
-    match scale {
-        2 => bicubic_scaled::<CHANNELS, 2>(column, first, out.as_chunks_mut().0),
-        3 => bicubic_scaled::<CHANNELS, 3>(column, first, out.as_chunks_mut().0),
-        _ => bicubic_scaled::<CHANNELS, 4>(column, first, out.as_chunks_mut().0),
-    }
-}
-
-/// [`bicubic`] with the scale known too, and so the weights.
-fn bicubic_scaled<const CHANNELS: usize, const SCALE: usize>(
-    column: &[[i32; CHANNELS]],
+/// [`bicubic`] with the channels known, by the weights of each phase.
+#[inline(always)]
+fn bicubic_of<const CHANNELS: usize>(
+    column: &[i32],
     first: usize,
-    out: &mut [[[i32; CHANNELS]; SCALE]],
+    weights: &[[i32; TAPS]],
+    out: &mut [i32],
 ) {
-    for (x, out) in (first..).zip(out) {
+    let (column, out) = (column.as_chunks().0, out.as_chunks_mut::<CHANNELS>().0);
+    for (x, out) in (first..).zip(out.chunks_exact_mut(weights.len())) {
         let inside = x.checked_sub(BICUBIC_REACH);
         let inside = inside.and_then(|begin| column.get(begin..)?.first_chunk::<TAPS>());
         let mirrored;
-        let values = match inside {
+        let values: &[[i32; CHANNELS]; TAPS] = match inside {
             Some(values) => values,
             None => {
                 mirrored = core::array::from_fn(|tap| {
@@ -136,13 +132,9 @@ fn bicubic_scaled<const CHANNELS: usize, const SCALE: usize>(
             }
         };
         for channel in 0..CHANNELS {
-            for phase in 0..SCALE {
-                let weights = const { &WEIGHTS[SCALE - 2] }[phase];
-                let mut sum = 0;
-                for tap in 0..TAPS {
-                    sum += weights[tap] * values[tap][channel];
-                }
-                out[phase][channel] = sum;
+            let [a, b, c, d, e] = values.map(|value| value[channel]);
+            for (out, w) in out.iter_mut().zip(weights) {
+                out[channel] = w[0] * a + w[1] * b + w[2] * c + w[3] * d + w[4] * e;
             }
         }
     }

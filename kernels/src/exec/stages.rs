@@ -177,14 +177,15 @@ impl<A: Arithmetic> Stream<'_, A> {
                 let x = &sub_pixels[at * config.sub_pixels()..];
                 let (anchor, values) = (&*anchor, &mut b.values[..len]);
                 let order = (channels, scale, dy);
-                if config.anchor == Anchor::None {
-                    shuffle::row(x, anchor, values, order, |x, _, channel| {
-                        A::centred(config, channel, x)
-                    });
-                } else {
-                    shuffle::row(x, anchor, values, order, |x, anchor, _| {
-                        A::anchored(x, anchor)
-                    });
+                let anchored = |x, anchor, _| A::anchored(x, anchor);
+                match (config.anchor, order) {
+                    (Anchor::None, _) => {
+                        let centred = |x, _, channel| A::centred(config, channel, x);
+                        shuffle::row(x, anchor, values, order, centred);
+                    }
+                    // The common magnification, which the compiler unrolls.
+                    (_, (3, 4, dy)) => shuffle::row(x, anchor, values, (3, 4, dy), anchored),
+                    _ => shuffle::row(x, anchor, values, order, anchored),
                 }
                 tap.record(Layer::Output, values);
                 for (byte, &value) in bytes.iter_mut().zip(&*values) {

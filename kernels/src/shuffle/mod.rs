@@ -4,8 +4,8 @@
 ///
 /// * `x` - `[w, channels * scale^2]`, channel `c scale^2 + dy scale + dx` (PyTorch's order).
 /// * `with` - `[w * scale, channels]`: what meets the values. * `out` - `[w * scale, channels]`.
-/// * `order` - `(channels, scale, dy)`; 1 channel or 3. * `convert` - makes an output of a value,
-///   what it meets and its channel.
+/// * `order` - `(channels, scale, dy)`. * `convert` - makes an output of a value, what it meets and
+///   its channel.
 ///
 /// Any number format; the order is exact. Scratch: 0 bytes. Source: ESPCN (arXiv 1609.05158)
 /// equation 4.
@@ -14,34 +14,17 @@ pub fn row<T: Copy, W: Copy, U>(
     x: &[T],
     with: &[W],
     out: &mut [U],
-    order: (usize, usize, usize),
+    (channels, scale, dy): (usize, usize, usize),
     convert: impl Fn(T, W, usize) -> U,
 ) {
-    match order {
-        // The common magnification, which the compiler unrolls.
-        (3, 4, dy) => row_of::<3, _, _, _>(x, with, out, (4, dy), convert),
-        (1, scale, dy) => row_of::<1, _, _, _>(x, with, out, (scale, dy), convert),
-        (_, scale, dy) => row_of::<3, _, _, _>(x, with, out, (scale, dy), convert),
-    }
-}
-
-/// [`row`] with the channels known.
-#[inline(always)]
-fn row_of<const CHANNELS: usize, T: Copy, W: Copy, U>(
-    x: &[T],
-    with: &[W],
-    out: &mut [U],
-    (scale, dy): (usize, usize),
-    convert: impl Fn(T, W, usize) -> U,
-) {
-    let (with, out) = (with.as_chunks().0, out.as_chunks_mut::<CHANNELS>().0);
-    let outputs = out.chunks_exact_mut(scale).zip(with.chunks_exact(scale));
-    for (x, (out, with)) in x.chunks_exact(CHANNELS * scale * scale).zip(outputs) {
-        for channel in 0..CHANNELS {
+    let len = channels * scale;
+    let outputs = out.chunks_exact_mut(len).zip(with.chunks_exact(len));
+    for (x, (out, with)) in x.chunks_exact(len * scale).zip(outputs) {
+        for channel in 0..channels {
             let x = &x[(channel * scale + dy) * scale..][..scale];
-            for ((out, with), &x) in out.iter_mut().zip(with).zip(x) {
-                let with: &[W; CHANNELS] = with;
-                out[channel] = convert(x, with[channel], channel);
+            for (dx, &x) in x.iter().enumerate() {
+                let at = dx * channels + channel;
+                out[at] = convert(x, with[at], channel);
             }
         }
     }
