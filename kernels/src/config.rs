@@ -170,9 +170,9 @@ impl Config {
         }
     }
 
-    /// Returns the mean colour as pixel values in Q8.4 (16 units a grey level), rounded.
-    pub fn mean_q4(&self) -> [i16; 3] {
-        self.mean.map(|m| (m * 4080.0 + 0.5) as i16)
+    /// Returns the mean of a colour as a pixel value in Q8.4 (16 units a grey level), rounded.
+    pub fn mean_q4(&self, channel: usize) -> i16 {
+        (self.mean[channel] * 4080.0 + 0.5) as i16
     }
 
     /// Returns the weights that have a [`Form`], in file order, with their outputs and inputs

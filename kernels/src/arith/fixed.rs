@@ -86,7 +86,7 @@ impl FixedInput for i8 {
 
     #[inline(always)]
     fn narrow(x: i16) -> Self {
-        Self::saturate((i32::from(x) + 128) >> 8)
+        ((x.saturating_add(128) >> 8) as i8).max(-127)
     }
 
     #[inline(always)]
@@ -362,7 +362,7 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
     /// Q8.4: 16 units a grey level.
     #[inline(always)]
     fn pixel(config: &Config, channel: usize, value: u8) -> i16 {
-        (i16::from(value) << 4) - config.mean_q4()[channel]
+        (i16::from(value) << 4) - config.mean_q4(channel)
     }
 
     /// Q.20 grey levels.
@@ -373,7 +373,7 @@ impl<I: FixedInput> Arithmetic for Fixed<I> {
 
     #[inline(always)]
     fn centred(config: &Config, channel: usize, x: i16) -> i32 {
-        Self::anchored(x, i32::from(config.mean_q4()[channel]) << 16)
+        Self::anchored(x, i32::from(config.mean_q4(channel)) << 16)
     }
 
     /// Rounds half up and clamps.

@@ -38,7 +38,6 @@ pub(super) struct OutputBuffers<'a, A: Arithmetic> {
     /// LR pixels that are magnified at a time.
     pub(super) band: usize,
     /// `[band * scale, channels]` each.
-    pub(super) shuffled: &'a mut [A::Act],
     pub(super) anchor: &'a mut [i32],
     pub(super) values: &'a mut [A::Wide],
     /// `[W * scale, channels]`.
@@ -160,7 +159,6 @@ impl<'a, A: Arithmetic> Buffers<'a, A> {
             scratch: scratch(memory, model, footprint),
             output: OutputBuffers {
                 band: footprint.band,
-                shuffled: memory.take(band_len),
                 anchor: memory.take(band_len),
                 values: memory.take(band_len),
                 bytes: memory.take(colours.saturating_mul(config.scale)),

@@ -47,7 +47,7 @@ impl Footprint {
     /// That of every microcontroller, whatever its instructions: the plan of a board can be made
     /// on any machine.
     pub const MICROCONTROLLER: Self = Self {
-        band: 4,
+        band: 12,
         linear: linear::microcontroller_scratch_words,
         packed: |_, _| 0,
         scan: scan::microcontroller_scratch_words,

@@ -166,9 +166,6 @@ impl<A: Arithmetic> Stream<'_, A> {
             }
             for (i, bytes) in b.bytes.chunks_mut(b.band * scale * channels).enumerate() {
                 let (at, len) = (i * b.band, bytes.len());
-                let shuffled = &mut b.shuffled[..len];
-                let x = &sub_pixels[at * config.sub_pixels()..];
-                shuffle::row(x, shuffled, channels, scale, dy);
                 let anchor = &mut b.anchor[..len];
                 match config.anchor {
                     Anchor::None => {}
@@ -177,22 +174,18 @@ impl<A: Arithmetic> Stream<'_, A> {
                     }
                     Anchor::Bicubic => anchor::bicubic(b.column, at, scale, channels, anchor),
                 }
-                let values = &mut b.values[..len];
-                match config.anchor {
-                    Anchor::None => {
-                        let pixels = values.chunks_exact_mut(channels);
-                        for (values, x) in pixels.zip(shuffled.chunks_exact(channels)) {
-                            for (channel, (value, &x)) in values.iter_mut().zip(x).enumerate() {
-                                *value = A::centred(config, channel, x);
-                            }
-                        }
+                let x = &sub_pixels[at * config.sub_pixels()..];
+                let (anchor, values) = (&*anchor, &mut b.values[..len]);
+                let order = (channels, scale, dy);
+                let anchored = |x, anchor, _| A::anchored(x, anchor);
+                match (config.anchor, order) {
+                    (Anchor::None, _) => {
+                        let centred = |x, _, channel| A::centred(config, channel, x);
+                        shuffle::row(x, anchor, values, order, centred);
                     }
-                    Anchor::Nearest | Anchor::Bicubic => {
-                        let anchored = shuffled.iter().zip(&*anchor);
-                        for (value, (&x, &anchor)) in values.iter_mut().zip(anchored) {
-                            *value = A::anchored(x, anchor);
-                        }
-                    }
+                    // The common magnification, which the compiler unrolls.
+                    (_, (3, 4, dy)) => shuffle::row(x, anchor, values, (3, 4, dy), anchored),
+                    _ => shuffle::row(x, anchor, values, order, anchored),
                 }
                 tap.record(Layer::Output, values);
                 for (byte, &value) in bytes.iter_mut().zip(&*values) {

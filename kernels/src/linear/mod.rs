@@ -126,10 +126,10 @@ impl<A: Arithmetic> Kernel<A> {
     }
 }
 
-/// Words of scratch that any variant for microcontrollers may ask for: two pixels of 16-bit
-/// inputs or four of 8-bit ones, padded to vectors.
+/// Words of scratch that any variant for microcontrollers may ask for: six pixels of 16-bit inputs,
+/// padded to vectors, and a sum of each.
 pub const fn microcontroller_scratch_words(inputs: usize) -> usize {
-    (4 * inputs.next_multiple_of(16)) / size_of::<u64>()
+    6 * (size_of::<i16>() * inputs.next_multiple_of(16) + size_of::<i32>()) / size_of::<u64>()
 }
 
 /// Variants in single precision.

@@ -281,7 +281,8 @@ fn run<I: FixedInput, P: Path<I>>(
     }
     if in_place.is_none() && held < inputs {
         // Inputs that no piece holds stay zero for all pixels.
-        scratch.fill(0);
+        let used = scratch.iter_mut().take(scratch_words::<P::X>(inputs));
+        used.for_each(|word| *word = 0);
     }
     let pixels = taps.pixels().min(out.len() / outputs);
     let gathered: *mut P::X = scratch.as_mut_ptr().cast();

@@ -100,7 +100,10 @@ fn decays(dt: &[i32], rate: &[u32], out: &mut [u32]) {
     }
 }
 
-/// Channels of a pixel still to be advanced, as [`channels`] reads and updates them.
+/// States of a round of the loop.
+const ROUND: usize = 8;
+
+/// Channels of a pixel still to be advanced, as [`channels`] copies them to its stack.
 #[repr(C)]
 struct Job {
     /// Decays of the first state.
@@ -115,14 +118,17 @@ struct Job {
     stride: usize,
     /// `B 2^(32 - common)` and `C` of each state.
     weights: *const [u32; 2],
-    /// End of the states that go four by four.
-    fours: *const [u32; 2],
     end: *const [u32; 2],
     multiplier: *const i32,
     skip: *const i32,
     shift: *const u8,
+    /// Next output: where [`channels`] leaves off.
     out: *mut i16,
     out_end: *const i16,
+    /// Where in the table of the loops' entries that of a channel stands, in bytes, whose first
+    /// decay is large and small.
+    large: usize,
+    small: usize,
 }
 
 /// One state: r0 decay, r1 twice the first state's decay, r4 and r5 sum, r8 stride, r9 weights,
@@ -162,42 +168,36 @@ macro_rules! state {
     };
 }
 
-/// All states of a channel, whose first decay is `large` (1/2 or more) or `small`.
-macro_rules! states {
-    ($size:tt) => {
+/// Two states of a channel, with labels.
+macro_rules! two_states {
+    ($size:tt, $a:expr, $b:expr) => {
         concat!(
+            $a,
+            ":\n",
+            state!("[r11]", $size),
+            "\n",
+            $b,
+            ":\n",
+            state!("[r11, r8]", $size),
+            "
+             add r11, r11, r8, lsl #1\n"
+        )
+    };
+}
+
+/// All states of a channel, whose first decay is `large` (1/2 or more) or `small`; labels begin
+/// with `$label`. The loop is entered so that it goes on with whole rounds of [`ROUND`].
+macro_rules! states {
+    ($size:tt, $label:literal) => {
+        concat!(
+            two_states!($size, concat!($label, 0), concat!($label, 1)),
+            two_states!($size, concat!($label, 2), concat!($label, 3)),
+            two_states!($size, concat!($label, 4), concat!($label, 5)),
+            two_states!($size, concat!($label, 6), concat!($label, 7)),
             "cmp r9, lr
-             beq 4f
-             3:
-             ",
-            state!("[r11]", $size),
-            "
-             ",
-            state!("[r11, r8]", $size),
-            "
-             add r11, r11, r8, lsl #1
-             ",
-            state!("[r11]", $size),
-            "
-             ",
-            state!("[r11, r8]", $size),
-            "
-             add r11, r11, r8, lsl #1
-             cmp r9, lr
-             bne 3b
-             4:
-             ldr r6, [sp]
-             ldr lr, [r6, #36]
-             cmp r9, lr
-             beq 7f
-             5:
-             ",
-            state!("[r11]", $size),
-            "
-             add r11, r8
-             cmp r9, lr
-             bne 5b
-             b 7f"
+             bne ",
+            $label,
+            "0b"
         )
     };
 }
@@ -206,43 +206,73 @@ macro_rules! states {
 macro_rules! channels {
     ($job:expr, $load_u:literal, $load_u_again:literal, $u_shift:literal) => {
         asm!(
-            "push {{r6, r7}}",
-            "push {{r12}}",
+            "push {{r6, r7, r12}}",
+            "sub sp, #64",
+            "mov lr, sp",
+            "ldm r12!, {{r0-r7}}",
+            "stm lr!, {{r0-r7}}",
+            "ldm r12, {{r0-r7}}",
+            // Entries of the loops.
+            "adr r12, 9f",
+            "ldr r6, [r12, r6]",
+            "ldr r7, [r12, r7]",
+            "add r6, r12",
+            "add r7, r12",
+            "stm lr, {{r0-r7}}",
+            "b 2f",
+            ".p2align 2",
+            "9:",
+            ".word 20f - 9b + 1",
+            ".word 21f - 9b + 1",
+            ".word 22f - 9b + 1",
+            ".word 23f - 9b + 1",
+            ".word 24f - 9b + 1",
+            ".word 25f - 9b + 1",
+            ".word 26f - 9b + 1",
+            ".word 27f - 9b + 1",
+            ".word 30f - 9b + 1",
+            ".word 31f - 9b + 1",
+            ".word 32f - 9b + 1",
+            ".word 33f - 9b + 1",
+            ".word 34f - 9b + 1",
+            ".word 35f - 9b + 1",
+            ".word 36f - 9b + 1",
+            ".word 37f - 9b + 1",
             "2:",
-            "ldr r12, [sp]",
-            "ldm r12, {{r5, r6, r7, r8, r9}}",
+            "ldm sp, {{r5, r6, r7, r8, r9}}",
             "ldrb r4, [r8], #1",
-            "ldr r10, [r12, #20]",
+            "ldr r10, [sp, #20]",
             "ldr r2, [r6], #4",
             $load_u,
             "subs r4, r10, r4",
-            "blo 9f",
+            "blo 8f",
             // dt u 2^(33 - bits), of which the upper word is the drive.
             "lsls r2, #1",
-            "bmi 9f",
+            "bmi 8f",
             concat!("lsl r3, #", $u_shift),
             "smmulr r2, r2, r3",
             "lsl r10, r2, r4",
             "asr r11, r10, r4",
             "cmp r11, r2",
-            "bne 9f",
+            "bne 8f",
             "ldr r0, [r5], #4",
             "mov r11, r9",
             "add r9, #4",
-            "stm r12, {{r5, r6, r7, r8, r9}}",
-            "ldrd r8, r9, [r12, #24]",
-            "ldr lr, [r12, #32]",
+            "stm sp, {{r5, r6, r7, r8, r9}}",
+            "ldrd r8, r9, [sp, #24]",
+            "ldr lr, [sp, #32]",
             // Half of the sum's rounding.
             "mov r4, #0x4000",
             "mov r5, #0",
             "lsls r1, r0, #1",
-            "bpl 6f",
-            states!(large),
-            "6:",
-            states!(small),
+            "it pl",
+            "ldrpl pc, [sp, #60]",
+            "ldr pc, [sp, #56]",
+            states!(large, 2),
+            "b 7f",
+            states!(small, 3),
             "7:",
-            "ldr r12, [sp]",
-            "ldr r9, [r12, #8]",
+            "ldr r9, [sp, #8]",
             $load_u_again,
             concat!("lsl r9, #", $u_shift),
             // The sum of 2^-15, saturated.
@@ -253,7 +283,7 @@ macro_rules! channels {
             "itt ne",
             "mvnne r4, #0x80000000",
             "eorne r4, r4, r5, asr #31",
-            "add r12, #40",
+            "add r12, sp, #36",
             "ldm r12, {{r0-r3, r5}}",
             "ldr r6, [r0], #4",
             "ldr r7, [r1], #4",
@@ -270,9 +300,11 @@ macro_rules! channels {
             "stm r12, {{r0-r3}}",
             "cmp r3, r5",
             "bne 2b",
-            "9:",
-            "pop {{r12}}",
-            "pop {{r6, r7}}",
+            "8:",
+            "ldr r0, [sp, #48]",
+            "add sp, #64",
+            "pop {{r6, r7, r12}}",
+            "str r0, [r12, #48]",
             inout("r12") &raw mut $job => _,
             out("r0") _, out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _,
             out("r8") _, out("r9") _, out("r10") _, out("r11") _, out("lr") _,
@@ -367,33 +399,42 @@ fn tied<I: FixedInput>(
     out: &mut [i16],
 ) {
     let inner = params.skip.len();
+    let (first, stride) = (out.as_mut_ptr(), inner * size_of::<i32>());
+    // States that the loop's first round leaves out, which takes them in pairs.
+    let skipped = weights.len().wrapping_neg() % ROUND;
+    let before = (skipped % 2) * stride;
     let mut done = 0;
     while done < inner {
-        let first = out.as_mut_ptr();
         let mut job = Job {
             decay: decays.as_ptr().wrapping_add(done),
             dt: pixel.dt.as_ptr().wrapping_add(done),
             u: pixel.u.as_ptr().wrapping_add(done).cast(),
             state_shift: params.state_shift.as_ptr().wrapping_add(done),
-            state: state.as_mut_ptr().wrapping_add(done),
+            state: state
+                .as_mut_ptr()
+                .wrapping_add(done)
+                .wrapping_byte_sub(before),
             common,
-            stride: inner * size_of::<i32>(),
+            stride,
             weights: weights.as_ptr(),
-            fours: weights.as_ptr().wrapping_add(weights.len() & !3),
             end: weights.as_ptr_range().end,
             multiplier: params.multiplier.as_ptr().wrapping_add(done),
             skip: params.skip.as_ptr().wrapping_add(done),
             shift: params.shift.as_ptr().wrapping_add(done),
             out: first.wrapping_add(done),
             out_end: first.wrapping_add(inner),
+            large: 4 * skipped,
+            small: 4 * (ROUND + skipped),
         };
-        // SAFETY: `run` has checked that all arrays have the channels, and `state` the states that
-        // `weights` has; the template goes on from channel `done`, which there is, restores r6, r7
-        // and the stack, and writes states, outputs and the job.
-        unsafe {
-            match I::BITS {
-                8 => channels!(job, "ldrsb r3, [r7], #1", "ldrsb r9, [r9, #-1]", 24),
-                _ => channels!(job, "ldrsh r3, [r7], #2", "ldrsh r9, [r9, #-2]", 16),
+        if !weights.is_empty() {
+            // SAFETY: `run` has checked that all arrays have the channels, and `state` the states
+            // that `weights` has, at least one; the template goes on from channel `done`, which
+            // there is, restores r6, r7 and the stack, and writes states, outputs and the job.
+            unsafe {
+                match I::BITS {
+                    8 => channels!(job, "ldrsb r3, [r7], #1", "ldrsb r9, [r9, #-1]", 24),
+                    _ => channels!(job, "ldrsh r3, [r7], #2", "ldrsh r9, [r9, #-2]", 16),
+                }
             }
         }
         done = (job.out as usize - first as usize) / size_of::<i16>();

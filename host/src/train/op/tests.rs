@@ -456,12 +456,13 @@ fn weights_have_the_gradients_of_input_and_parameters() {
 
 #[test]
 fn shuffle_is_undone() {
-    let (w, scale, channels) = (5, 3, 2);
+    let (w, scale, channels) = (5, 3, 3);
     let x = random(1, w * channels * scale * scale, 1.0);
     let mut back = vec![0.0; x.len()];
     for dy in 0..scale {
         let mut row = vec![0.0; w * scale * channels];
-        mambalite_kernels::shuffle::row(&x, &mut row, channels, scale, dy);
+        let (with, order) = (vec![(); row.len()], (channels, scale, dy));
+        mambalite_kernels::shuffle::row(&x, &with, &mut row, order, |x, (), _| x);
         shuffle::gather(&row, &mut back, channels, scale, dy);
     }
     assert_eq!(back, x);

@@ -15,7 +15,7 @@ const PIXELS: usize = 256;
 /// Width and height of the picture of a convolution.
 const SIDE: usize = 16;
 /// Pixels that low-rank forms take at a time: those of the executors.
-const BAND: usize = if cfg!(feature = "std") { 16 } else { 4 };
+const BAND: usize = if cfg!(feature = "std") { 16 } else { 12 };
 
 each_variant! {
     // Taps outside the picture are counted, as others do.
