@@ -23,7 +23,6 @@ Examples:
   mambalite compress teacher.mls --calibration photos/ --parameters 300000 --output small.mls
   mambalite compress teacher.mls --calibration photos/ --macs 200000 --form low-rank \\
       --eval-dataset Set5 --lr Set5_LR/x4 --output small.mls
-
   mambalite compress teacher.mls --calibration photos/ --states 8 --inner 96 --output small.mls
 
 What was lost comes back by `mambalite distill`, with the new model as the student and the old

@@ -3,7 +3,7 @@
 //! Groups, blocks and states are tried: the network is run without each, and what changes its
 //! output least, measured as squared difference, goes. Inner channels are too many for that; the
 //! share of each in the picture comes from the second moments that [`super::moments`] measures.
-//! What is lost is more than by factors of the same size: distillation brings it back.
+//! What is lost comes back by distillation.
 
 use mambalite_kernels::config::{Projection, WeightName};
 use mambalite_kernels::{Config, Decay, Precision};
@@ -32,14 +32,14 @@ pub struct Dimensions {
     pub states: Option<usize>,
 }
 
-/// Takes away what matters least on `patches` until the dimensions are reached.
+/// Takes away what matters least on `patches` until the dimensions are reached; of the states of tied
+/// decays, which are no choice, the last ones go.
 ///
 /// * `progress` - is told what is done next.
 ///
 /// # Errors
 /// [`CompressError`]: a model in fixed point, a dimension that is larger than the network's,
-/// channels or states of weights that are factorised, states of tied decays (which are no choice:
-/// the last ones go); and what running the patches gives.
+/// channels or states of weights that are factorised; and what running the patches gives.
 pub fn shrink(
     file: &ModelFile,
     patches: &[Picture],
@@ -48,18 +48,21 @@ pub fn shrink(
 ) -> Result<ModelFile> {
     check(file, patches, dimensions)?;
     let mut file = file.clone();
-    for (what, wanted, without) in [
-        ("groups", dimensions.groups, without_group as Without),
-        ("blocks", dimensions.blocks, without_block),
-    ] {
-        let count = |file: &ModelFile| match what {
-            "groups" => file.model().config().groups,
-            _ => file.model().config().blocks,
-        };
-        while wanted.is_some_and(|wanted| wanted < count(&file)) {
-            progress(what);
-            file = without_least(&file, patches, count(&file), without)?;
-        }
+    let count = |file: &ModelFile| file.model().config().groups;
+    while dimensions
+        .groups
+        .is_some_and(|wanted| wanted < count(&file))
+    {
+        progress("groups");
+        file = without_least(&file, patches, count(&file), without_group)?;
+    }
+    let count = |file: &ModelFile| file.model().config().blocks;
+    while dimensions
+        .blocks
+        .is_some_and(|wanted| wanted < count(&file))
+    {
+        progress("blocks");
+        file = without_least(&file, patches, count(&file), without_block)?;
     }
     if let Some(wanted) = dimensions.inner {
         progress("inner channels");

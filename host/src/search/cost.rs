@@ -83,7 +83,7 @@ fn timed(model: &Model<'_>, side: usize) -> Result<f64> {
     let picture = Picture::new(side, side, config.channels, samples.collect())?;
     parallel::pool(1)?.install(|| {
         let mut least = f64::INFINITY;
-        for _ in 0..=RUNS {
+        for _ in 0..RUNS {
             let began = Instant::now();
             upscale(model, &picture, Executor::Stream)?;
             least = least.min(began.elapsed().as_secs_f64());

@@ -9,10 +9,10 @@ use plotters::prelude::{
 };
 
 use super::{Report, Row};
-use crate::search::SearchError;
 use crate::search::config::Format;
 use crate::search::cost::Cost;
 use crate::search::rank::{Point, fronts};
+use crate::train::error::TrainError;
 use crate::train::run::curve::range;
 use crate::{Result, atomic_file};
 
@@ -42,10 +42,10 @@ const AXES: [Axis; 3] = [
 /// went out before as circles.
 ///
 /// # Errors
-/// [`SearchError::Damaged`] for numbers that cannot be drawn, [`crate::Error::Write`].
+/// [`TrainError::Curve`], [`crate::Error::Write`].
 pub fn draw(report: &Report, path: &Path) -> Result<()> {
     let mut svg = String::new();
-    draw_on(report, &mut svg).map_err(|cause| SearchError::Damaged {
+    draw_on(report, &mut svg).map_err(|cause| TrainError::Curve {
         path: path.to_path_buf(),
         cause,
     })?;
