@@ -2,6 +2,7 @@
 
 use mambalite_hil::device::{Device, Extras};
 use mambalite_hil::error::EXIT_INPUT;
+use mambalite_hil::geometry::{HALO_DEFAULT, arena_needed};
 use mambalite_hil::link::DeviceModel;
 use mambalite_hil::reference;
 use mambalite_hil::{Error, interrupt::Interrupt, link::Link};
@@ -104,7 +105,10 @@ fn a_wrong_weight_is_found_in_its_layer() {
 fn a_row_too_wide_for_the_arena_is_told_with_the_missing_bytes() {
     let file = invented(1);
     let model = file.model();
-    let mut device = Device::new(link(start_with_arena(&file, 500)), NAME, &model);
+    // Room for the smallest tile that is suggested, with its halo on both sides.
+    let arena = arena_needed(&model, 8 + 2 * HALO_DEFAULT);
+    let words = arena / size_of::<u64>();
+    let mut device = Device::new(link(start_with_arena(&file, words)), NAME, &model);
     let error = device.check(&picture(60, 4), &mut |_, _| ()).unwrap_err();
     let Error::ArenaTooSmall {
         needed,
@@ -115,7 +119,7 @@ fn a_row_too_wide_for_the_arena_is_told_with_the_missing_bytes() {
     else {
         panic!("{error}");
     };
-    assert_eq!(*available, 4000);
+    assert_eq!((*available, *tile), (arena, 8));
     assert!(
         error
             .to_string()
@@ -124,9 +128,7 @@ fn a_row_too_wide_for_the_arena_is_told_with_the_missing_bytes() {
     );
     assert_eq!(error.exit_code(), EXIT_INPUT);
     // The board goes on, and what is suggested fits.
-    let checked = device
-        .check(&picture((*tile).max(1), 4), &mut |_, _| ())
-        .unwrap();
+    let checked = device.check(&picture(*tile, 4), &mut |_, _| ()).unwrap();
     assert!(checked.comparison.is_equal());
 }
 
