@@ -1,7 +1,5 @@
 //! `mambalite search`: the network for a budget.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use mambalite::Result;
@@ -15,6 +13,7 @@ use serde::Serialize;
 
 use super::output::Output;
 use super::progress;
+use super::train::RunArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,15 +32,8 @@ The search's folder gets report.json, pareto.svg and the folder of each run with
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Cmd {
-    /// The configuration (TOML); paths in it are relative to the folder that the command runs in.
-    #[arg(value_name = "CONFIG", required_unless_present = "example")]
-    config: Option<PathBuf>,
-    /// Prints a configuration with every key, and ends.
-    #[arg(long, conflicts_with_all = ["config", "resume"])]
-    example: bool,
-    /// Goes on with the search in its folder.
-    #[arg(long)]
-    resume: bool,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 /// A run that is done, as `--json` prints it.
@@ -58,13 +50,13 @@ impl Cmd {
     /// Runs the command.
     pub(crate) fn run(self, output: Output) -> Result<()> {
         // Without a file there is the wish for an example.
-        let Some(path) = self.config else {
+        let Some(path) = self.run.config else {
             return output.text(|| EXAMPLE.trim_end().to_owned());
         };
         let (config, base) = SearchConfig::load(&path)?;
         let stop = Stop::on_signals()?;
         let screen = Screen::new(output);
-        let report = search(&config, &base, self.resume, &screen, &stop);
+        let report = search(&config, &base, self.run.resume, &screen, &stop);
         screen.bar.finish_and_clear();
         let report = report?;
         output.print(&report, || {

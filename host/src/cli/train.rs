@@ -56,17 +56,18 @@ pub(crate) struct Distill {
     run: RunArgs,
 }
 
+/// Arguments of the commands that run from a configuration.
 #[derive(Args, Debug)]
-struct RunArgs {
+pub(super) struct RunArgs {
     /// The configuration (TOML); paths in it are relative to the folder that the command runs in.
     #[arg(value_name = "CONFIG", required_unless_present = "example")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Prints a configuration with every key, and ends.
     #[arg(long, conflicts_with_all = ["config", "resume"])]
-    example: bool,
-    /// Goes on with the run in its folder, to the same bits as without an interruption.
+    pub(super) example: bool,
+    /// Goes on in its folder, to the same bits as without an interruption.
     #[arg(long)]
-    resume: bool,
+    pub(super) resume: bool,
 }
 
 impl Train {

@@ -9,8 +9,8 @@ use mambalite_kernels::Precision;
 use serde::{Deserialize, Serialize};
 
 use super::SearchError;
-use crate::train::config::{Config, FormKind, Length, SCHEMA};
-use crate::{Error, Result};
+use crate::Result;
+use crate::train::config::{Config, FormKind, Length, SCHEMA, read_text};
 
 /// A commented file with every key.
 pub const EXAMPLE: &str = include_str!("example.toml");
@@ -118,13 +118,9 @@ impl SearchConfig {
     /// Reads a file and the base that it names, relative to where the process runs.
     ///
     /// # Errors
-    /// [`Error::Read`], [`SearchError::Config`] with key and mend, and those of the base.
+    /// [`crate::Error::Read`], [`SearchError::Config`] with key and mend, and those of the base.
     pub fn load(path: &Path) -> Result<(Self, Config)> {
-        let text = std::fs::read_to_string(path).map_err(|cause| Error::Read {
-            path: path.to_path_buf(),
-            cause,
-        })?;
-        let config = Self::parse(&text, path)?;
+        let config = Self::parse(&read_text(path)?, path)?;
         let base = Config::load(&config.base)?;
         let refused = |cause: String| SearchError::Config {
             path: path.to_path_buf(),

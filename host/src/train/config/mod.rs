@@ -270,10 +270,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn load_with_text(path: &Path) -> Result<(Self, String)> {
-        let text = std::fs::read_to_string(path).map_err(|cause| Error::Read {
-            path: path.to_path_buf(),
-            cause,
-        })?;
+        let text = read_text(path)?;
         let config = Self::parse(&text, path)?;
         Ok((config, text))
     }
@@ -320,6 +317,17 @@ impl Config {
             threads => threads,
         }
     }
+}
+
+/// Reads a file of text.
+///
+/// # Errors
+/// [`Error::Read`].
+pub(crate) fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|cause| Error::Read {
+        path: path.to_path_buf(),
+        cause,
+    })
 }
 
 impl Default for LossSection {
