@@ -404,6 +404,14 @@ pub enum Error {
         /// Why not.
         cause: SearchError,
     },
+    /// The command that takes the time of networks does not.
+    #[error("measure milliseconds with `{command}`: {cause}")]
+    Measure {
+        /// The command.
+        command: String,
+        /// What it said.
+        cause: String,
+    },
     /// A network cannot be quantised.
     #[error("quantise: {cause}")]
     Quantize {

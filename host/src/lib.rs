@@ -4,6 +4,7 @@
 pub mod arrays;
 pub mod atomic_file;
 pub mod checkpoint;
+pub mod clock;
 pub mod compress;
 pub mod dataset;
 pub mod error;

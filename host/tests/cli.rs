@@ -540,3 +540,35 @@ fn compress_takes_off_dimensions_then_ranks() {
     );
     bench.refuses(&with(&["--output", "x.mls"]), &["--parameters"]);
 }
+
+/// The command of `--measure` gets a model file; its answer is what the budget is held against.
+#[test]
+fn compress_to_the_time_that_a_command_says() {
+    let bench = Bench::new();
+    let within = |budget: &'static str, command: &'static str| {
+        [
+            "compress",
+            "net.mls",
+            "--calibration",
+            "high",
+            "--patch",
+            "18",
+            "--output",
+            "fast.mls",
+            "--milliseconds",
+            budget,
+            "--measure",
+            command,
+        ]
+    };
+    // A "board" whose milliseconds are the bytes of the model file.
+    let bytes = |name: &str| bench.path(name).metadata().unwrap().len();
+    let limit = bytes("net.mls") * 19 / 20;
+    let fast = &bench.json(&within(limit.to_string().leak(), "stat -c %s {model}"))[0];
+    let size = bytes("fast.mls");
+    assert!(size <= limit, "{size}");
+    assert_eq!(fast["milliseconds"].as_f64(), Some(size as f64));
+    assert!(!fast["cut"].as_array().unwrap().is_empty());
+    bench.refuses(&within("10", "stat -c %s {model}"), &["10 milliseconds"]);
+    bench.refuses(&within("10", "echo soon"), &["soon", "not a number"]);
+}

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
+use mambalite::clock::Clock;
 use mambalite::compress::shrink::{Dimensions, shrink};
-use mambalite::compress::{Budget, Factored, compress};
+use mambalite::compress::{Budget, Factored, Factorization};
 use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
 use mambalite::{Result, registry};
@@ -24,6 +25,11 @@ Examples:
   mambalite compress teacher.mls --calibration photos/ --macs 200000 --form low-rank \\
       --eval-dataset Set5 --lr Set5_LR/x4 --output small.mls
   mambalite compress teacher.mls --calibration photos/ --states 8 --inner 96 --output small.mls
+  mambalite compress teacher.mls --calibration photos/ --milliseconds 900 \\
+      --measure './on-the-board.sh {model}' --output small.mls
+
+The command of --measure prints a model's milliseconds, or another measure that grows with them such as
+instructions, in its last line; it is asked ten times.
 
 What was lost comes back by `mambalite distill`, with the new model as the student and the old
 one as its teacher.";
@@ -61,17 +67,37 @@ pub(crate) struct Cmd {
 #[group(required = true, multiple = true)]
 struct BudgetArgs {
     /// Trained numbers of the new model, at most.
-    #[arg(long, value_name = "N", conflicts_with = "macs")]
+    #[arg(long, value_name = "N", group = "ranks")]
     parameters: Option<usize>,
     /// Multiply-accumulates of an LR pixel, at most.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", group = "ranks")]
     macs: Option<usize>,
+    /// Milliseconds of a picture, at most: of a square of --row-width on one thread of this machine,
+    /// or as --measure says.
+    #[arg(long, value_name = "MS", group = "ranks")]
+    milliseconds: Option<f64>,
+    /// Command that takes the time of the model file `{model}`, such as on a board; words are parted
+    /// by blanks.
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        requires = "milliseconds",
+        value_delimiter = ' '
+    )]
+    measure: Option<Vec<String>>,
+    /// Side of the picture that this machine takes the time with, in LR pixels.
+    #[arg(long, value_name = "N", requires = "milliseconds", default_value_t = 64,
+          value_parser = clap::value_parser!(u16).range(8..))]
+    row_width: u16,
     /// Groups of blocks to keep.
     #[arg(long, value_name = "N")]
     groups: Option<usize>,
     /// Blocks of each group to keep.
     #[arg(long, value_name = "N")]
     blocks: Option<usize>,
+    /// Features to keep.
+    #[arg(long, value_name = "N")]
+    width: Option<usize>,
     /// Inner channels of each mixer to keep.
     #[arg(long, value_name = "N")]
     inner: Option<usize>,
@@ -118,6 +144,8 @@ struct Compressed {
     output: PathBuf,
     before: Size,
     after: Size,
+    /// Of the new model, where that was the budget.
+    milliseconds: Option<f64>,
     cut: Vec<Cut>,
     scores: Option<Scores>,
     sha256: String,
@@ -138,7 +166,7 @@ impl Cmd {
         let bar = progress::bar(output, patches.len() as u64, "patches");
         let after = self.compressed(&before, &patches, &bar);
         bar.finish_and_clear();
-        let after = after?;
+        let (after, milliseconds) = after?;
         after.save(&self.output)?;
         let scores = match &eval_set {
             None => None,
@@ -156,6 +184,7 @@ impl Cmd {
             output: self.output,
             before: Size::of(&before),
             after: Size::of(&after),
+            milliseconds,
             cut: cuts(&before, &after),
             scores,
             sha256: hash(&after),
@@ -163,23 +192,34 @@ impl Cmd {
         output.print(&compressed, || compressed.text())
     }
 
-    /// Takes dimensions off first, and ranks off what is left.
+    /// Takes dimensions off first, and ranks off what is left; with its milliseconds where they are
+    /// the budget.
     fn compressed(
         &self,
         before: &ModelFile,
         patches: &[Picture],
         bar: &ProgressBar,
-    ) -> Result<ModelFile> {
+    ) -> Result<(ModelFile, Option<f64>)> {
         let dimensions = self.budget.dimensions();
         let smaller = shrink(before, patches, &dimensions, &|what| {
             bar.set_message(format!("choosing {what}"));
         })?;
-        let Some(budget) = self.budget.budget() else {
-            return Ok(smaller);
-        };
+        let budget = self.budget.budget();
+        if budget.is_none() && self.budget.milliseconds.is_none() {
+            return Ok((smaller, None));
+        }
         bar.set_message("looking at pictures");
         let progress = |done| bar.set_position(done as u64);
-        compress(&smaller, patches, budget, self.factored(), &progress)
+        let ranks = Factorization::new(&smaller, patches, &progress)?;
+        if let Some(budget) = budget {
+            return Ok((ranks.within(budget, self.factored())?, None));
+        }
+        bar.set_message("taking times");
+        let limit = self.budget.milliseconds.unwrap_or(f64::INFINITY);
+        let clock = self.budget.clock();
+        let (file, milliseconds) =
+            ranks.within_time(limit, self.factored(), &mut |file| clock.milliseconds(file))?;
+        Ok((file, Some(milliseconds)))
     }
 
     fn factored(&self) -> Factored {
@@ -196,10 +236,18 @@ impl BudgetArgs {
         parameters.or(self.macs.map(Budget::Macs))
     }
 
+    fn clock(&self) -> Clock {
+        Clock {
+            command: self.measure.clone(),
+            side: self.row_width.into(),
+        }
+    }
+
     fn dimensions(&self) -> Dimensions {
         Dimensions {
             groups: self.groups,
             blocks: self.blocks,
+            width: self.width,
             inner: self.inner,
             states: self.states,
         }
@@ -231,6 +279,9 @@ impl Compressed {
             self.before.macs_per_lr_pixel,
             self.after.macs_per_lr_pixel
         );
+        if let Some(milliseconds) = self.milliseconds {
+            text += &format!("milliseconds {milliseconds:.3}\n");
+        }
         if let Some(scores) = &self.scores {
             text += &format!(
                 "eval ({} pictures): {:.3} dB before, {:.3} dB now\n",

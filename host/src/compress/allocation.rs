@@ -19,58 +19,76 @@ pub struct Choice<'a> {
     pub losses: Option<&'a [f64]>,
 }
 
-/// Chooses the forms with the least loss that a budget allows.
+/// The forms that each price of a parameter buys.
 ///
-/// For a price of a parameter each weight takes the form with the least loss and price; the price
-/// is the lowest at which the network keeps to the budget (a Lagrange multiplier, by bisection).
-/// Parameters of weights and multiply-accumulates of a pixel are the same number, so that one
-/// price serves both budgets.
-///
-/// # Errors
-/// [`CompressError::Budget`] where not even rank 1 fits.
-pub fn allocate(
-    config: &Config,
-    choices: &[Choice<'_>],
-    budget: Budget,
-    factored: Factored,
-) -> Result<Vec<Form>, CompressError> {
-    let at = |price: f64| -> Vec<Form> {
-        choices
-            .iter()
-            .map(|choice| cheapest(choice, price, factored))
-            .collect()
-    };
-    let (Budget::Parameters(limit) | Budget::Macs(limit)) = budget;
-    let cost = |forms: &[Form]| {
-        let forms = forms.iter().copied();
-        match budget {
-            Budget::Parameters(_) => config.parameters(forms),
-            Budget::Macs(_) => config.macs_per_pixel(forms),
+/// For a price each weight takes the form with the least loss and price together. Parameters of
+/// weights and multiply-accumulates of a pixel are the same number, so that one price serves both
+/// budgets.
+#[derive(Clone, Debug)]
+pub struct Prices<'a> {
+    /// The network.
+    pub config: &'a Config,
+    /// Its weights.
+    pub choices: Vec<Choice<'a>>,
+    /// The form of those that are cut.
+    pub factored: Factored,
+}
+
+impl Prices<'_> {
+    /// Returns the forms with the least loss that a budget allows: those of the lowest price at
+    /// which the network keeps to it (a Lagrange multiplier, by bisection).
+    ///
+    /// # Errors
+    /// [`CompressError::Budget`] where not even rank 1 fits.
+    pub fn within(&self, budget: Budget) -> Result<Vec<Form>, CompressError> {
+        let (Budget::Parameters(limit) | Budget::Macs(limit)) = budget;
+        let cost = |forms: &[Form]| {
+            let forms = forms.iter().copied();
+            match budget {
+                Budget::Parameters(_) => self.config.parameters(forms),
+                Budget::Macs(_) => self.config.macs_per_pixel(forms),
+            }
+        };
+        let free = self.forms(0.0);
+        if cost(&free) <= limit {
+            return Ok(free);
         }
-    };
-    if cost(&at(0.0)) <= limit {
-        return Ok(at(0.0));
-    }
-    let losses = choices.iter().filter_map(|c| c.losses?.first());
-    let most = losses.fold(0.0f64, |most, &loss| most.max(loss));
-    // At this price a single parameter outweighs any loss.
-    let (mut low, mut high) = (f64::MIN_POSITIVE.ln(), (most * 2.0 + 1.0).ln());
-    let least = cost(&at(high.exp()));
-    if least > limit {
-        return Err(CompressError::Budget {
-            budget: limit,
-            least,
-        });
-    }
-    for _ in 0..HALVINGS {
-        let middle = (low + high) / 2.0;
-        if cost(&at(middle.exp())) > limit {
-            low = middle;
-        } else {
-            high = middle;
+        let least = cost(&self.smallest());
+        if least > limit {
+            return Err(CompressError::Budget {
+                budget: limit,
+                least,
+            });
         }
+        let (mut low, mut high) = (f64::MIN_POSITIVE.ln(), self.highest().ln());
+        for _ in 0..HALVINGS {
+            let middle = f64::midpoint(low, high);
+            if cost(&self.forms(middle.exp())) > limit {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(self.forms(high.exp()))
     }
-    Ok(at(high.exp()))
+
+    /// Returns rank 1 everywhere.
+    pub fn smallest(&self) -> Vec<Form> {
+        self.forms(self.highest())
+    }
+
+    /// Returns the forms of a price.
+    pub fn forms(&self, price: f64) -> Vec<Form> {
+        let choices = self.choices.iter();
+        let forms = choices.map(|choice| cheapest(choice, price, self.factored));
+        forms.collect()
+    }
+
+    /// Returns a price at which a single parameter outweighs any loss.
+    fn highest(&self) -> f64 {
+        let losses = self.choices.iter().filter_map(|c| c.losses?.first());
+        losses.fold(0.0f64, |most, &loss| most.max(loss)) * 2.0 + 1.0
+    }
 }
 
 /// Returns the form with the least loss and price.

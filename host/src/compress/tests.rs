@@ -39,7 +39,7 @@ pub(super) fn patches() -> Vec<Picture> {
 }
 
 fn with_budget(budget: Budget, factored: Factored) -> Result<ModelFile> {
-    compress(&network(), &patches(), budget, factored, &|_| ())
+    Factorization::new(&network(), &patches(), &|_| ())?.within(budget, factored)
 }
 
 #[test]
@@ -83,6 +83,38 @@ fn a_budget_below_rank_one_says_what_is_least() {
         error.to_string().contains("rank 1 everywhere costs"),
         "{error}"
     );
+}
+
+#[test]
+fn time_budgets_are_kept_and_nearly_used() {
+    let whole = network();
+    let cost = |file: &ModelFile| {
+        let model = file.model();
+        model.config().macs_per_pixel(model.forms())
+    };
+    // A clock that runs by multiply-accumulates, with a part that no rank takes away.
+    let time = |file: &ModelFile| 5.0 + cost(file) as f64 / 100.0;
+    let ranks = Factorization::new(&whole, &patches(), &|_| ()).unwrap();
+    let mut timed = 0;
+    let mut within = |limit: f64| {
+        timed = 0;
+        ranks.within_time(limit, Factored::IdentityRows, &mut |file| {
+            timed += 1;
+            Ok(time(file))
+        })
+    };
+    let limit = time(&whole) * 0.8;
+    let (file, milliseconds) = within(limit).unwrap();
+    assert_eq!(milliseconds, time(&file));
+    assert!(
+        milliseconds <= limit && milliseconds > limit * 0.97,
+        "{milliseconds} of {limit}"
+    );
+    let (same, _) = within(time(&whole)).unwrap();
+    assert_eq!(same.bytes(), whole.bytes());
+    let refused = within(5.0).unwrap_err().to_string();
+    assert!(refused.contains("rank 1 everywhere takes"), "{refused}");
+    assert_eq!(timed, 2);
 }
 
 #[test]

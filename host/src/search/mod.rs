@@ -28,7 +28,7 @@ use self::space::Candidate;
 use self::trial::{Bench, Scores, model_path};
 use crate::model_file::ModelFile;
 use crate::train::begin::{Beginning, calibration};
-use crate::train::config::{Config, ModelSection, TeacherPlace};
+use crate::train::config::{Config, ModelSection, TeacherPlace, read_text};
 use crate::train::error::TrainError;
 use crate::train::model::Model as _;
 use crate::train::run::observer::Observer;
@@ -66,14 +66,6 @@ pub enum SearchError {
     /// The space is empty.
     #[error("no combination of the values of [space] is a network of the family")]
     Space,
-    /// The command that measures does not.
-    #[error("measure milliseconds with `{command}`: {cause}")]
-    Measure {
-        /// The command.
-        command: String,
-        /// What it said.
-        cause: String,
-    },
     /// A file of the search is damaged.
     #[error("read `{}`: {cause}; remove it, and it is made again", path.display())]
     Damaged {
@@ -366,20 +358,17 @@ struct Measured {
 fn measure(run: &Config, config: &SearchConfig, bench: &Bench) -> Result<Measured> {
     let Beginning { network, .. } = Beginning::new(run)?;
     let single: ModelFile = network.to_file(&network.initial())?;
-    let path = config.run.folder.join("measured.mls");
     let mut measured = Measured {
         costs: Vec::new(),
         needs: String::new(),
     };
     for (&format, (_, file)) in bench.formats.iter().zip(bench.formats_of(&single)?) {
-        file.save(&path)?;
-        let cost = Cost::measure(&file, &path, &config.budget)?;
+        let cost = Cost::measure(&file, &config.budget)?;
         match cost.exceeds(&config.budget) {
             Some(needs) => measured.needs = needs,
             None => measured.costs.push((format, cost)),
         }
     }
-    fs::remove_file(&path).map_err(|cause| Error::Write { path, cause })?;
     Ok(measured)
 }
 
@@ -412,13 +401,9 @@ fn open_folder(config: &SearchConfig, base: &Config, resume: bool) -> Result<()>
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read_to_string(path).map_err(|cause| Error::Read {
-        path: path.to_path_buf(),
-        cause,
-    })?;
     let damaged = |cause: serde_json::Error| SearchError::Damaged {
         path: path.to_path_buf(),
         cause: cause.to_string(),
     };
-    Ok(serde_json::from_str(&text).map_err(damaged)?)
+    Ok(serde_json::from_str(&read_text(path)?).map_err(damaged)?)
 }
