@@ -7,7 +7,7 @@ use mambalite::dataset::Dataset;
 use mambalite::metrics::{luma, psnr};
 use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
-use mambalite::quantize::quantize;
+use mambalite::quantize::{PERCENTILE, quantize};
 use mambalite::upscale::{Executor, upscale};
 use mambalite::{Result, registry};
 use mambalite_kernels::Precision;
@@ -43,7 +43,7 @@ pub(crate) struct Cmd {
     #[arg(long, value_parser = fixed_precision_parser())]
     precision: Precision,
     /// Part of the values that a range covers, in percent; what lies beyond is clipped.
-    #[arg(long, value_name = "PERCENT", default_value_t = 99.99)]
+    #[arg(long, value_name = "PERCENT", default_value_t = PERCENTILE)]
     percentile: f64,
     #[command(flatten)]
     eval: EvalArgs,

@@ -10,7 +10,7 @@ use crate::arrays::Arrays;
 use crate::import::weight_param;
 
 /// Margin of 16-bit tensors over the largest value seen.
-const MARGIN: f64 = 1.25;
+pub(super) const MARGIN: f64 = 1.25;
 /// Magnitude that stands for a tensor of zeros.
 const LEAST: f64 = 1e-6;
 
@@ -75,8 +75,6 @@ impl Histogram {
 /// Magnitudes that the tensors of a network reach.
 #[derive(Clone, Debug)]
 pub(crate) struct Ranges {
-    /// Margin of 16-bit tensors over the largest value seen.
-    pub(crate) margin: f64,
     /// Largest magnitudes.
     most: BTreeMap<Tensor, f64>,
     /// Where a layer that has 8 bits is clipped.
@@ -174,7 +172,6 @@ impl Calibration {
         }
         let most = self.histograms.into_iter();
         Ranges {
-            margin: MARGIN,
             most: most.map(|(t, h)| (t, f64::from(h.max))).collect(),
             clips,
             states: self.states,

@@ -20,6 +20,9 @@ use crate::picture::Picture;
 use crate::upscale::{Executor, upscale_with};
 use crate::{Error, Result};
 
+/// Percentile of the magnitudes of an 8-bit tensor that are not clipped, where none is asked for.
+pub const PERCENTILE: f64 = 99.99;
+
 /// Why a network cannot be quantised.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,7 +64,7 @@ impl From<QuantizeError> for Error {
 /// Quantises a model of single precision.
 ///
 /// * `pictures` - what the network will see (LR pictures), of its channels. * `percentile` - of
-///   the magnitudes of a tensor that 8 bits keep unclipped, such as 99.99. * `progress` - is told
+///   the magnitudes of a tensor that 8 bits keep unclipped, such as [`PERCENTILE`]. * `progress` - is told
 ///   how many pictures are done.
 ///
 /// # Errors

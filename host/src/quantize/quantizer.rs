@@ -11,7 +11,7 @@ use mambalite_kernels::tap::MixerPart;
 use mambalite_kernels::{Config, Form, Layer, Precision};
 
 use super::QuantizeError;
-use super::calibration::{Ranges, Tensor};
+use super::calibration::{MARGIN, Ranges, Tensor};
 use super::scales::{
     TERM_MAX, channel_scale, fraction, largest, requantisation, rounded, term_shift, unit_of,
 };
@@ -149,11 +149,11 @@ impl<'q> Quantizer<'q> {
         self.norm(Param::new(scope, "norm"), input, normed)?;
         let x = self.act_unit(Tensor::Input(g, b));
         let operand = self.operand(normed);
-        let z = fraction(self.ranges.most(Tensor::Z(g, b)) * self.ranges.margin);
+        let z = fraction(self.ranges.most(Tensor::Z(g, b)) * MARGIN);
         self.weight(weight(InProj), operand, &[(e, x), (e, unit_of(z))])?;
         let u = self.input_unit(layer(MixerPart::Conv1d));
         let most = self.ranges.most(Tensor::Layer(layer(MixerPart::Conv1d)));
-        let silu = fraction((most * self.ranges.margin).max(SILU_RANGE));
+        let silu = fraction((most * MARGIN).max(SILU_RANGE));
         self.conv1d(Param::new(scope, "conv1d"), x, silu, u)?;
         let step = self.act_unit(Tensor::StepSize(g, b));
         let (b_unit, c_unit) = (
@@ -211,7 +211,7 @@ impl<'q> Quantizer<'q> {
 
     /// Unit of a 16-bit tensor.
     fn act_unit(&self, tensor: Tensor) -> f64 {
-        self.ranges.most(tensor) * self.ranges.margin / 32767.0
+        self.ranges.most(tensor) * MARGIN / 32767.0
     }
 
     /// Unit of a layer in 16 bits.
@@ -295,7 +295,7 @@ impl<'q> Quantizer<'q> {
             }
             _ => self.ranges.middle(index, weight.taps),
         };
-        bound * self.ranges.margin / 32767.0
+        bound * MARGIN / 32767.0
     }
 
     /// Quantises a matrix with a scale an output; `units` has one entry an output.

@@ -12,7 +12,7 @@ use super::config::Format;
 use super::{SearchError, read_json};
 use crate::model_file::ModelFile;
 use crate::picture::Picture;
-use crate::quantize::quantize;
+use crate::quantize::{PERCENTILE, quantize};
 use crate::train::begin::Beginning;
 use crate::train::config::Config;
 use crate::train::run::folder::Folder;
@@ -23,8 +23,6 @@ use crate::train::run::validation::Validation;
 use crate::train::run::{Task, run};
 use crate::{Result, json};
 
-/// Percentile of the magnitudes of an 8-bit tensor that are not clipped.
-const PERCENTILE: f64 = 99.99;
 /// The file of the result in the folder of a run.
 const RESULT: &str = "result.json";
 

@@ -53,7 +53,7 @@ impl Network {
     /// Takes the network of some parameters, to be trained through fixed point.
     ///
     /// * `pictures` - LR pictures that show the ranges of its tensors. * `percentile` - of the
-    ///   magnitudes of an 8-bit tensor that are not clipped at the start, such as 99.9.
+    ///   magnitudes of an 8-bit tensor that are not clipped at the start, such as 99.99.
     ///
     /// # Errors
     /// [`Error::Quantize`], and what running the pictures gives.

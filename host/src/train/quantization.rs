@@ -19,8 +19,6 @@ use crate::model_file::ModelFile;
 use crate::picture::Picture;
 use crate::quantize::{Quantizer, Ranges, Units, calibrate};
 
-/// Margin of 16-bit tensors over the largest value of the calibration: training moves them.
-const MARGIN: f64 = 2.0;
 /// Largest integer of an 8-bit input.
 const INPUT_MAX: f64 = 127.0;
 
@@ -55,8 +53,7 @@ impl Quantization {
         let file = file.map_err(crate::quantize::QuantizeError::Model)?;
         let model = file.model();
         let arrays = parameters.arrays(parameters.values());
-        let mut ranges = calibrate(&model, &arrays, pictures, percentile, &mut |_| ())?;
-        ranges.margin = MARGIN;
+        let ranges = calibrate(&model, &arrays, pictures, percentile, &mut |_| ())?;
         Ok(Self {
             precision,
             ranges,

@@ -16,6 +16,7 @@ pub use network::{AnchorKind, DecayKind, FormKind, ModelSection, RankSection, St
 pub use text::difference;
 
 use super::error::TrainError;
+use crate::quantize::PERCENTILE;
 use crate::{Error, Result};
 
 /// The version of the file.
@@ -360,7 +361,7 @@ fn calibration_default() -> usize {
 }
 
 fn percentile_default() -> f64 {
-    99.9
+    PERCENTILE
 }
 
 fn rate_default() -> f64 {
