@@ -196,6 +196,60 @@ mod tests {
         assert_eq!(mirror(-2, 1), 0);
     }
 
+    /// Every scale and number of channels against the definition in f64, from each LR pixel on.
+    #[test]
+    fn pictures_are_magnified_as_defined() {
+        const SIZE: (usize, usize) = (7, 5);
+        let (width, height) = SIZE;
+        for (scale, channels) in [2, 3, 4].into_iter().flat_map(|s| [(s, 1), (s, 3)]) {
+            // Levels that no fit would find: a multiplicative walk modulo a prime.
+            let level = |i: usize| ((i + 1) * 7919 % 257).min(255) as u8;
+            let picture: [u8; 7 * 5 * 3] = core::array::from_fn(level);
+            let at = |x: usize, y: usize, c: usize| picture[(y * width + x) * channels + c];
+            let tolerance = if scale == 3 { 0.7 } else { 0.0 };
+            for (y, dy) in (0..height).flat_map(|y| (0..scale).map(move |dy| (y, dy))) {
+                let mut column = [0; 7 * 3];
+                let column = &mut column[..width * channels];
+                let row = |y: usize| &picture[y * width * channels..];
+                bicubic_column(row, (y, height), (scale, dy), column);
+                for first in 0..width {
+                    let mut out = [0; 7 * 4 * 3];
+                    let out = &mut out[..(width - first) * scale * channels];
+                    bicubic(column, first, scale, channels, out);
+                    for (i, &out) in out.iter().enumerate() {
+                        let (x, c) = (first * scale + i / channels, i % channels);
+                        let place = ((x, y * scale + dy), scale);
+                        let exact = magnified(|x, y| at(x, y, c), place, SIZE);
+                        let error = f64::from(out) / f64::from(1 << 20) - exact;
+                        assert!(
+                            error.abs() <= tolerance,
+                            "{scale} {channels} {place:?}: {error}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// One value of a magnified picture by both cubics at once.
+    fn magnified(
+        at: impl Fn(usize, usize) -> u8,
+        ((x, y), scale): ((usize, usize), usize),
+        (width, height): (usize, usize),
+    ) -> f64 {
+        let centre = |i: usize| (i as f64 + 0.5) / scale as f64 - 0.5;
+        let taps = |i: usize| {
+            let pixel = (i / scale) as isize;
+            pixel - 2..=pixel + 2
+        };
+        let mut sum = 0.0;
+        for (j, i) in taps(y).flat_map(|j| taps(x).map(move |i| (j, i))) {
+            let weight = cubic(centre(x) - i as f64) * cubic(centre(y) - j as f64);
+            sum += weight * f64::from(at(mirror(i, width), mirror(j, height)));
+        }
+        sum
+    }
+
     #[test]
     fn constant_picture_stays() {
         let row = [200u8; 6];
