@@ -14,6 +14,57 @@ pub struct Variant<K: 'static> {
     pub get: fn() -> Option<K>,
 }
 
+/// Writes a table of variants: `reference; file::entry, ..`, slowest first.
+///
+/// A variant is on its architecture's table also where the target lacks its instructions: it is
+/// shown as skipped there.
+macro_rules! variants {
+    ($reference:expr; $($isa:ident::$entry:ident),* $(,)?) => {
+        variants!(@table [
+            $crate::variant::Variant {
+                name: "ref",
+                get: || Some($reference),
+            },
+        ] $($isa::$entry,)*)
+    };
+    (@table $table:tt avx2::$entry:ident, $($rest:tt)*) => {
+        variants!(@entry $table (target_arch = "x86_64") (all()) avx2::$entry, $($rest)*)
+    };
+    (@table $table:tt avx512::$entry:ident, $($rest:tt)*) => {
+        variants!(@entry $table (target_arch = "x86_64") (all()) avx512::$entry, $($rest)*)
+    };
+    (@table $table:tt neon::$entry:ident, $($rest:tt)*) => {
+        variants!(@entry $table (target_arch = "aarch64") (all()) neon::$entry, $($rest)*)
+    };
+    (@table $table:tt neon_dot::$entry:ident, $($rest:tt)*) => {
+        variants!(@entry $table (target_arch = "aarch64") (all()) neon_dot::$entry, $($rest)*)
+    };
+    (@table $table:tt dsp::$entry:ident, $($rest:tt)*) => {
+        variants!(@entry $table (target_arch = "arm") (target_feature = "dsp")
+            dsp::$entry, $($rest)*)
+    };
+    (@table $table:tt mve::$entry:ident, $($rest:tt)*) => {
+        variants!(@entry $table (target_arch = "arm") (mve) mve::$entry, $($rest)*)
+    };
+    (@entry [$($table:tt)*] ($($shown:tt)*) ($($has:tt)*) $isa:ident::$entry:ident, $($rest:tt)*) => {
+        variants!(@table [
+            $($table)*
+            #[cfg($($shown)*)]
+            $crate::variant::Variant {
+                name: stringify!($isa),
+                #[cfg($($has)*)]
+                get: $isa::$entry,
+                #[cfg(not($($has)*))]
+                get: || None,
+            },
+        ] $($rest)*)
+    };
+    (@table [$($table:tt)*]) => {
+        &[$($table)*]
+    };
+}
+pub(crate) use variants;
+
 /// Returns the last variant of a table that this machine has.
 ///
 /// Tables begin with the reference, which every machine has, and end with the fastest.

@@ -44,8 +44,16 @@ fn names<'s>(source: &'s str, before: &str, after: &str) -> BTreeSet<&'s str> {
     names.flatten().collect()
 }
 
+/// Returns the `file::entry`s of the tables in a `mod.rs`; the macro names each by its file.
+fn entries(table: &str) -> impl Iterator<Item = (&str, &str)> {
+    let tables = table.split("variants![").skip(1);
+    let lists = tables.filter_map(|rest| rest.split_once("];")?.0.split_once(';'));
+    let entries = lists.flat_map(|(_, list)| list.split(','));
+    entries.filter_map(|entry| entry.trim().split_once("::"))
+}
+
 /// Returns what is wrong with an operator of these files and this `mod.rs`: a file that is no
-/// module, a variant that is in no table, an entry under another name than its file's.
+/// module, a variant that is in no table.
 fn faults(files: &Files, table: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let declared = ["mod ", "pub mod ", "pub(crate) mod "].map(|start| names(table, start, ";"));
@@ -54,22 +62,13 @@ fn faults(files: &Files, table: &str) -> Vec<String> {
             faults.push(format!("{file}.rs is no module"));
         }
         for entry in ENTRIES.iter().filter(|entry| offers(source, entry)) {
-            let get = format!("get: {file}::{entry},");
-            if !table.lines().any(|line| line.trim() == get) {
+            if !entries(table).any(|found| found == (file.as_str(), *entry)) {
                 faults.push(format!("{entry} of {file}.rs is in no table"));
             }
         }
     }
-    let mut entries = table.split("name: \"").skip(1).peekable();
-    if entries.peek().is_none() {
+    if entries(table).next().is_none() {
         faults.push("there is no table".to_owned());
-    }
-    for entry in entries {
-        let name = entry.split('"').next().unwrap_or_default();
-        let get = entry.split("get: ").nth(1).unwrap_or_default();
-        if name != "ref" && !get.starts_with(&format!("{name}::")) {
-            faults.push(format!("{name} is not of the file of that name"));
-        }
     }
     faults
 }
@@ -105,27 +104,25 @@ fn faults_are_found() {
         let file = |name: &&str| ((*name).to_owned(), variant.to_owned());
         faults(&names.iter().map(file).collect(), table)
     };
-    let reference = "name: \"ref\",\n get: || Some(run),\n";
     let module = "mod neon;\n";
-    let entry = "name: \"neon\",\n get: neon::f32,\n";
-
-    let whole = format!("{module}{reference}{entry}");
-    assert_eq!(found(&["neon"], &whole), [""; 0]);
-    assert_eq!(
-        found(&["neon"], &format!("{reference}{entry}")),
-        ["neon.rs is no module"]
+    let (none, entry) = (
+        "variants![run;];\n",
+        "variants![run; avx2::f32, neon::f32];\n",
     );
+
+    let whole = format!("{module}{entry}");
+    assert_eq!(found(&["neon"], &whole), [""; 0]);
+    assert_eq!(found(&["neon"], entry), ["neon.rs is no module"]);
     assert_eq!(
-        found(&["neon"], &format!("{module}{reference}")),
+        found(
+            &["neon"],
+            &format!("{module}{none}{}", entry.replace("neon", "sve"))
+        ),
         ["f32 of neon.rs is in no table"]
     );
     assert_eq!(
         found(&["neon", "sve"], &format!("mod sve;\n{whole}")),
         ["f32 of sve.rs is in no table"]
-    );
-    assert_eq!(
-        found(&["neon"], &whole.replace("\"neon\"", "\"sve\"")),
-        ["sve is not of the file of that name"]
     );
     assert_eq!(found(&[], module), ["there is no table"]);
 }

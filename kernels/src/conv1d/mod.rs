@@ -20,7 +20,7 @@ pub(crate) use reference::{fixed, float};
 
 use crate::arith::{Arithmetic, Fixed, Float};
 use crate::rows::Rows;
-use crate::variant::Variant;
+use crate::variant::{Variant, variants};
 
 /// Convolves the next pixels and applies SiLU.
 ///
@@ -62,102 +62,19 @@ pub struct FixedParams<'a> {
 }
 
 /// Variants in single precision.
-pub const F32: &[Variant<Run<Float<f32>>>] = &[
-    Variant {
-        name: "ref",
-        get: || Some(float::<f32>),
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx2",
-        get: avx2::f32,
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx512",
-        get: avx512::f32,
-    },
-    #[cfg(target_arch = "aarch64")]
-    Variant {
-        name: "neon",
-        get: neon::f32,
-    },
+pub const F32: &[Variant<Run<Float<f32>>>] = variants![
+    float::<f32>;
+    avx2::f32, avx512::f32, neon::f32
 ];
 
 /// Variants for 16-bit outputs.
-pub const W8A16: &[Variant<Run<Fixed<i16>>>] = &[
-    Variant {
-        name: "ref",
-        get: || Some(fixed::<i16>),
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx2",
-        get: avx2::w8a16,
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx512",
-        get: avx512::w8a16,
-    },
-    #[cfg(target_arch = "aarch64")]
-    Variant {
-        name: "neon",
-        get: neon::w8a16,
-    },
-    #[cfg(target_arch = "arm")]
-    Variant {
-        name: "dsp",
-        #[cfg(target_feature = "dsp")]
-        get: dsp::w8a16,
-        #[cfg(not(target_feature = "dsp"))]
-        get: || None,
-    },
-    #[cfg(target_arch = "arm")]
-    Variant {
-        name: "mve",
-        #[cfg(mve)]
-        get: mve::w8a16,
-        #[cfg(not(mve))]
-        get: || None,
-    },
+pub const W8A16: &[Variant<Run<Fixed<i16>>>] = variants![
+    fixed::<i16>;
+    avx2::w8a16, avx512::w8a16, neon::w8a16, dsp::w8a16, mve::w8a16
 ];
 
 /// Variants for 8-bit outputs.
-pub const W8A8: &[Variant<Run<Fixed<i8>>>] = &[
-    Variant {
-        name: "ref",
-        get: || Some(fixed::<i8>),
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx2",
-        get: avx2::w8a8,
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx512",
-        get: avx512::w8a8,
-    },
-    #[cfg(target_arch = "aarch64")]
-    Variant {
-        name: "neon",
-        get: neon::w8a8,
-    },
-    #[cfg(target_arch = "arm")]
-    Variant {
-        name: "dsp",
-        #[cfg(target_feature = "dsp")]
-        get: dsp::w8a8,
-        #[cfg(not(target_feature = "dsp"))]
-        get: || None,
-    },
-    #[cfg(target_arch = "arm")]
-    Variant {
-        name: "mve",
-        #[cfg(mve)]
-        get: mve::w8a8,
-        #[cfg(not(mve))]
-        get: || None,
-    },
+pub const W8A8: &[Variant<Run<Fixed<i8>>>] = variants![
+    fixed::<i8>;
+    avx2::w8a8, avx512::w8a8, neon::w8a8, dsp::w8a8, mve::w8a8
 ];

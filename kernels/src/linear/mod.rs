@@ -31,7 +31,7 @@ pub(crate) use reference::kernel as reference;
 pub use taps::{Piece, Taps};
 
 use crate::arith::Arithmetic;
-use crate::variant::Variant;
+use crate::variant::{Variant, variants};
 
 /// A matrix in a model file.
 #[derive(Clone, Copy)]
@@ -133,112 +133,19 @@ pub const fn microcontroller_scratch_words(inputs: usize) -> usize {
 }
 
 /// Variants in single precision.
-pub const F32: &[Variant<Kernel<crate::arith::Float<f32>>>] = &[
-    Variant {
-        name: "ref",
-        get: || Some(reference()),
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx2",
-        get: avx2::f32,
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx512",
-        get: avx512::f32,
-    },
-    #[cfg(target_arch = "aarch64")]
-    Variant {
-        name: "neon",
-        get: neon::f32,
-    },
+pub const F32: &[Variant<Kernel<crate::arith::Float<f32>>>] = variants![
+    reference();
+    avx2::f32, avx512::f32, neon::f32
 ];
 
 /// Variants for 16-bit inputs.
-pub const W8A16: &[Variant<Kernel<crate::arith::Fixed<i16>>>] = &[
-    Variant {
-        name: "ref",
-        get: || Some(reference()),
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx2",
-        get: avx2::w8a16,
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx512",
-        get: avx512::w8a16,
-    },
-    #[cfg(target_arch = "aarch64")]
-    Variant {
-        name: "neon",
-        get: neon::w8a16,
-    },
-    #[cfg(target_arch = "aarch64")]
-    Variant {
-        name: "neon_dot",
-        get: neon_dot::w8a16,
-    },
-    #[cfg(target_arch = "arm")]
-    Variant {
-        name: "dsp",
-        #[cfg(target_feature = "dsp")]
-        get: dsp::w8a16,
-        #[cfg(not(target_feature = "dsp"))]
-        get: || None,
-    },
-    #[cfg(target_arch = "arm")]
-    Variant {
-        name: "mve",
-        #[cfg(mve)]
-        get: mve::w8a16,
-        #[cfg(not(mve))]
-        get: || None,
-    },
+pub const W8A16: &[Variant<Kernel<crate::arith::Fixed<i16>>>] = variants![
+    reference();
+    avx2::w8a16, avx512::w8a16, neon::w8a16, neon_dot::w8a16, dsp::w8a16, mve::w8a16
 ];
 
 /// Variants for 8-bit inputs.
-pub const W8A8: &[Variant<Kernel<crate::arith::Fixed<i8>>>] = &[
-    Variant {
-        name: "ref",
-        get: || Some(reference()),
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx2",
-        get: avx2::w8a8,
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx512",
-        get: avx512::w8a8,
-    },
-    #[cfg(target_arch = "aarch64")]
-    Variant {
-        name: "neon",
-        get: neon::w8a8,
-    },
-    #[cfg(target_arch = "aarch64")]
-    Variant {
-        name: "neon_dot",
-        get: neon_dot::w8a8,
-    },
-    #[cfg(target_arch = "arm")]
-    Variant {
-        name: "dsp",
-        #[cfg(target_feature = "dsp")]
-        get: dsp::w8a8,
-        #[cfg(not(target_feature = "dsp"))]
-        get: || None,
-    },
-    #[cfg(target_arch = "arm")]
-    Variant {
-        name: "mve",
-        #[cfg(mve)]
-        get: mve::w8a8,
-        #[cfg(not(mve))]
-        get: || None,
-    },
+pub const W8A8: &[Variant<Kernel<crate::arith::Fixed<i8>>>] = variants![
+    reference();
+    avx2::w8a8, avx512::w8a8, neon::w8a8, neon_dot::w8a8, dsp::w8a8, mve::w8a8
 ];

@@ -19,7 +19,7 @@ mod reference;
 pub(crate) use reference::run as reference;
 
 use crate::arith::{Arithmetic, Fixed, Float};
-use crate::variant::Variant;
+use crate::variant::{Variant, variants};
 
 /// Takes results of the step-size projection to step sizes.
 ///
@@ -27,65 +27,15 @@ use crate::variant::Variant;
 pub type Run<A> = fn(x: &[<A as Arithmetic>::Acc], out: &mut [<A as Arithmetic>::Wide]);
 
 /// Variants in single precision.
-pub const F32: &[Variant<Run<Float<f32>>>] = &[
-    Variant {
-        name: "ref",
-        get: || Some(reference::<Float<f32>>),
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx2",
-        get: avx2::f32,
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx512",
-        get: avx512::f32,
-    },
-    #[cfg(target_arch = "aarch64")]
-    Variant {
-        name: "neon",
-        get: neon::f32,
-    },
+pub const F32: &[Variant<Run<Float<f32>>>] = variants![
+    reference::<Float<f32>>;
+    avx2::f32, avx512::f32, neon::f32
 ];
 
 /// Variants for 16-bit inputs.
-pub const W8A16: &[Variant<Run<Fixed<i16>>>] = &[
-    Variant {
-        name: "ref",
-        get: || Some(reference::<Fixed<i16>>),
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx2",
-        get: avx2::w8a16,
-    },
-    #[cfg(target_arch = "x86_64")]
-    Variant {
-        name: "avx512",
-        get: avx512::w8a16,
-    },
-    #[cfg(target_arch = "aarch64")]
-    Variant {
-        name: "neon",
-        get: neon::w8a16,
-    },
-    #[cfg(target_arch = "arm")]
-    Variant {
-        name: "dsp",
-        #[cfg(target_feature = "dsp")]
-        get: dsp::w8a16,
-        #[cfg(not(target_feature = "dsp"))]
-        get: || None,
-    },
-    #[cfg(target_arch = "arm")]
-    Variant {
-        name: "mve",
-        #[cfg(mve)]
-        get: mve::w8a16,
-        #[cfg(not(mve))]
-        get: || None,
-    },
+pub const W8A16: &[Variant<Run<Fixed<i16>>>] = variants![
+    reference::<Fixed<i16>>;
+    avx2::w8a16, avx512::w8a16, neon::w8a16, dsp::w8a16, mve::w8a16
 ];
 
 /// Variants for 8-bit inputs: those for 16 bits, as no step size depends on the inputs' bits.
