@@ -35,7 +35,7 @@ pub const DEFAULT: &str = "mambalite-x4-tiny";
 
 /// Every shipped model. A new one is a folder `models/<name>` with `f32.mls`, `w8a16.mls` and
 /// `w8a8.mls`, and a line here.
-pub const SHIPPED: &[Shipped] = &[shipped!("mambalite-x4-tiny")];
+pub const SHIPPED: &[Shipped] = &[shipped!("mambalite-x4-tiny"), shipped!("dvmsr-x4-141k")];
 
 /// A model that is part of the program, in every precision.
 #[derive(Clone, Copy, Debug)]
