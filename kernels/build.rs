@@ -1,5 +1,6 @@
 //! Tells the crate whether `core`'s fused multiply-add may be used (`cfg(vfma)`): on the Cortex-M
-//! targets with the hard-float ABI (FPv4-SP, FPv5), whose every core has the instruction; and
+//! targets with the hard-float ABI (FPv4-SP, FPv5), whose every core has the instruction, and on
+//! NVIDIA's GPUs; and
 //! whether cores of the target may have Helium (`cfg(mve)`), which the crate then looks for when it
 //! runs.
 
@@ -16,10 +17,9 @@ fn main() {
     // others take the same bits from libm.
     println!("cargo::rerun-if-env-changed=RUSTC_BOOTSTRAP");
     let unstable = std::env::var("RUSTC_BOOTSTRAP").is_ok_and(|v| v == "1");
-    if unstable
-        && has_fpu
-        && (target.starts_with("thumbv7em") || target.starts_with("thumbv8m.main"))
-    {
+    let cortex =
+        has_fpu && (target.starts_with("thumbv7em") || target.starts_with("thumbv8m.main"));
+    if unstable && (cortex || target.starts_with("nvptx64")) {
         println!("cargo::rustc-cfg=vfma");
     }
 }

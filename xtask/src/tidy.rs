@@ -18,7 +18,7 @@ const BLOB_BYTES_MAX: u64 = 64 << 10;
 const MODEL_BYTES_MAX: u64 = 2 << 20;
 
 /// Words of file names that say that the file is of variants.
-const VARIANT_WORDS: [&str; 6] = ["avx2", "avx512", "dsp", "mve", "neon", "x86"];
+const VARIANT_WORDS: [&str; 7] = ["avx2", "avx512", "dsp", "mve", "neon", "ptx", "x86"];
 /// Files that variants of several instruction sets share: vectors of floats and of integers.
 const VARIANT_FILES: [&str; 2] = ["kernels/src/num/simd.rs", "kernels/src/num/lanes.rs"];
 

@@ -58,7 +58,7 @@ const WEIGHTS: [[[i32; TAPS]; 4]; 3] = {
 
 /// Returns the index that `i` mirrors to in `0..len` (the border pixel is repeated).
 #[inline]
-fn mirror(i: isize, len: usize) -> usize {
+pub fn mirror(i: isize, len: usize) -> usize {
     let len = len as isize;
     let i = i.rem_euclid(2 * len);
     (if i < len { i } else { 2 * len - 1 - i }) as usize

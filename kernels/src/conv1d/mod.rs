@@ -17,6 +17,7 @@ mod neon;
 mod reference;
 
 pub(crate) use reference::{fixed, float};
+pub use reference::{fixed_channel, float_channel};
 
 use crate::arith::{Arithmetic, Fixed, Float};
 use crate::rows::Rows;

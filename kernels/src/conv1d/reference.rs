@@ -21,19 +21,29 @@ pub(crate) fn float<R: Real>(
     for (i, out) in out.chunks_exact_mut(inner).enumerate() {
         let x = x.row(i);
         for (e, out) in out.iter_mut().enumerate() {
-            let mut sum = R::of(params.bias[e]);
-            for tap in 0..CONV1D_TAPS {
-                let value = if tap < 3 {
-                    history[tap * inner + e]
-                } else {
-                    x[e]
-                };
-                sum = R::of(params.taps[tap * inner + e]).fma(value, sum);
-            }
-            *out = sum * sum.logistic();
+            *out = float_channel(params, inner, e, |tap| match tap {
+                0..3 => history[tap * inner + e],
+                _ => x[e],
+            });
         }
         advance(history, x);
     }
+}
+
+/// Returns channel `e` of a pixel in floating point; `value(tap)` are the channel's values, oldest
+/// first.
+#[inline(always)]
+pub fn float_channel<R: Real>(
+    params: &FloatParams<'_>,
+    inner: usize,
+    e: usize,
+    value: impl Fn(usize) -> R,
+) -> R {
+    let mut sum = R::of(params.bias[e]);
+    for tap in 0..CONV1D_TAPS {
+        sum = R::of(params.taps[tap * inner + e]).fma(value(tap), sum);
+    }
+    sum * sum.logistic()
 }
 
 /// Convolves the next pixels in fixed point and applies SiLU; arguments as [`super::Run`],
@@ -53,17 +63,30 @@ pub(crate) fn fixed<I: FixedInput>(
     for (i, out) in out.chunks_exact_mut(inner).enumerate() {
         let x = x.row(i);
         for (e, out) in out.iter_mut().enumerate() {
-            let mut acc = params.bias[e] + i32::from(params.taps[3 * inner + e]) * i32::from(x[e]);
-            for tap in 0..CONV1D_TAPS - 1 {
-                let at = tap * inner + e;
-                acc += i32::from(params.taps[at]) * i32::from(history[at]);
-            }
-            let c = saturate_i16(requantise(acc, params.multiplier[e], params.shift[e]));
-            let silu = i32::from(c) * logistic(c, params.fraction);
-            *out = I::saturate(requantise(silu, params.out_multiplier, params.out_shift));
+            *out = fixed_channel(params, inner, e, |tap| match tap {
+                0..3 => history[tap * inner + e],
+                _ => x[e],
+            });
         }
         advance(history, x);
     }
+}
+
+/// Returns channel `e` of a pixel in fixed point, as [`float_channel`].
+#[inline(always)]
+pub fn fixed_channel<I: FixedInput>(
+    params: &FixedParams<'_>,
+    inner: usize,
+    e: usize,
+    value: impl Fn(usize) -> i16,
+) -> I {
+    let mut acc = params.bias[e];
+    for tap in 0..CONV1D_TAPS {
+        acc += i32::from(params.taps[tap * inner + e]) * i32::from(value(tap));
+    }
+    let c = saturate_i16(requantise(acc, params.multiplier[e], params.shift[e]));
+    let silu = i32::from(c) * logistic(c, params.fraction);
+    I::saturate(requantise(silu, params.out_multiplier, params.out_shift))
 }
 
 /// Drops the oldest pixel and appends the newest.

@@ -197,11 +197,17 @@ fn copy<A: Arithmetic>(copies: &Matrix<'_, A>, inner: &[A::Act], out: &mut [A::A
     let rank = copies.outputs;
     for (inner, out) in inner.chunks_exact(rank).zip(out.chunks_exact_mut(rank)) {
         for (o, (out, &x)) in out.iter_mut().zip(inner).enumerate() {
-            let bias = copies.bias.get(o);
-            let bias = bias.map_or(A::Acc::default(), |&b| A::bias(b));
-            *out = A::rescale(&copies.scale, o, A::copy_row(bias, x));
+            *out = copied(copies, o, x);
         }
     }
+}
+
+/// Returns what identity row `o` makes of its inner value, not yet clamped.
+#[inline(always)]
+pub fn copied<A: Arithmetic>(copies: &Matrix<'_, A>, o: usize, x: A::Act) -> A::Acc {
+    let bias = copies.bias.get(o);
+    let bias = bias.map_or(A::Acc::default(), |&b| A::bias(b));
+    A::rescale(&copies.scale, o, A::copy_row(bias, x))
 }
 
 /// [`Place`] with this conversion to outputs.

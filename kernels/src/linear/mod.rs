@@ -26,8 +26,9 @@ mod neon_fixed;
 mod reference;
 mod taps;
 
-pub use forms::{Path, Place, Scratch, Weights, apply};
+pub use forms::{Path, Place, Scratch, Weights, apply, copied};
 pub(crate) use reference::kernel as reference;
+pub use reference::output;
 pub use taps::{Piece, Taps};
 
 use crate::arith::Arithmetic;

@@ -23,17 +23,26 @@ fn run<A: Arithmetic, X: Operand<A::Acc>, O>(
     let pixels = out.chunks_exact_mut(matrix.outputs).take(taps.pixels());
     for (pixel, out) in pixels.enumerate() {
         for (o, out) in out.iter_mut().enumerate() {
-            let mut acc = matrix
-                .bias
-                .get(o)
-                .map_or(A::Acc::default(), |&b| A::bias(b));
-            for (k, x) in taps.inputs(pixel) {
-                let at = A::weight_index((matrix.outputs, matrix.inputs), o, k);
-                acc = A::multiply_add(acc, matrix.weights[at], x.widen());
-            }
-            *out = convert(A::rescale(&matrix.scale, o, acc));
+            *out = convert(output(matrix, taps, pixel, o));
         }
     }
+}
+
+/// Returns output `o` of a pixel, not yet clamped.
+#[inline(always)]
+pub fn output<A: Arithmetic, X: Operand<A::Acc>>(
+    matrix: &Matrix<'_, A>,
+    taps: &Taps<'_, X>,
+    pixel: usize,
+    o: usize,
+) -> A::Acc {
+    let bias = matrix.bias.get(o);
+    let mut acc = bias.map_or(A::Acc::default(), |&b| A::bias(b));
+    for (k, x) in taps.inputs(pixel) {
+        let at = A::weight_index((matrix.outputs, matrix.inputs), o, k);
+        acc = A::multiply_add(acc, matrix.weights[at], x.widen());
+    }
+    A::rescale(&matrix.scale, o, acc)
 }
 
 fn to_acts<A: Arithmetic, X: Operand<A::Acc>>(

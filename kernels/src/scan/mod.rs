@@ -20,6 +20,7 @@ mod neon;
 mod neon_fixed;
 mod reference;
 
+pub use reference::{fixed_channel, float_channel};
 pub(crate) use reference::{fixed_kernel, float_kernel};
 
 use crate::arith::{Arithmetic, Fixed, Float};

@@ -153,7 +153,7 @@ unsafe fn pixel<I: Input>(
         let drives = unsafe { core::slice::from_raw_parts(scratch.drives, inner) };
         for (e, (out, drive)) in out.iter_mut().zip(drives).enumerate() {
             if drive.unsigned_abs() >= DRIVE_MAX {
-                *out = fixed_channel(params, tokens, state, (i, e));
+                *out = fixed_channel(params, tokens, state, (i, e), (e, inner));
             }
         }
     }

@@ -22,27 +22,42 @@ fn float<R: Real>(
 ) {
     let inner = params.skip.len();
     for (i, out) in out.chunks_exact_mut(inner).enumerate() {
-        let (b, c) = (tokens.b.row(i), tokens.c.row(i));
         for (e, out) in out.iter_mut().enumerate() {
-            let (u, dt) = (tokens.u[i * inner + e], tokens.dt[i * inner + e]);
-            let drive = dt * u;
-            let mut y = R::of(params.skip[e]) * u;
-            let base = (dt * R::of(params.rate[e])).exponential();
-            let mut a = base;
-            for (n, (&b, &c)) in b.iter().zip(c).enumerate() {
-                if n > 0 {
-                    a = match params.decay {
-                        Decay::Full => (dt * R::of(params.rate[n * inner + e])).exponential(),
-                        Decay::Tied => a * base,
-                    };
-                }
-                let h = &mut state[n * inner + e];
-                *h = a.fma(*h, drive * b);
-                y = h.fma(c, y);
-            }
-            *out = y;
+            *out = float_channel(params, tokens, state, (i, e), (e, inner));
         }
     }
+}
+
+/// Advances channel `e` by pixel `i` in floating point.
+///
+/// * `(first, stride)` - state `n` of the channel is `state[first + n * stride]`.
+#[inline(always)]
+pub fn float_channel<R: Real>(
+    params: &FloatParams<'_>,
+    tokens: &Tokens<'_, Float<R>>,
+    state: &mut [R],
+    (i, e): (usize, usize),
+    (first, stride): (usize, usize),
+) -> R {
+    let inner = params.skip.len();
+    let (b, c) = (tokens.b.row(i), tokens.c.row(i));
+    let (u, dt) = (tokens.u[i * inner + e], tokens.dt[i * inner + e]);
+    let drive = dt * u;
+    let mut y = R::of(params.skip[e]) * u;
+    let base = (dt * R::of(params.rate[e])).exponential();
+    let mut a = base;
+    for (n, (&b, &c)) in b.iter().zip(c).enumerate() {
+        if n > 0 {
+            a = match params.decay {
+                Decay::Full => (dt * R::of(params.rate[n * inner + e])).exponential(),
+                Decay::Tied => a * base,
+            };
+        }
+        let h = &mut state[n * stride + first];
+        *h = a.fma(*h, drive * b);
+        y = h.fma(c, y);
+    }
+    y
 }
 
 /// Advances the scan in fixed point; arguments as [`super::Run`], states of 32 bits with a unit a
@@ -64,18 +79,19 @@ fn fixed<I: FixedInput>(
     let inner = params.skip.len();
     for (i, out) in out.chunks_exact_mut(inner).enumerate() {
         for (e, out) in out.iter_mut().enumerate() {
-            *out = fixed_channel(params, tokens, state, (i, e));
+            *out = fixed_channel(params, tokens, state, (i, e), (e, inner));
         }
     }
 }
 
-/// Advances channel `e` by pixel `i`.
+/// Advances channel `e` by pixel `i` in fixed point, as [`float_channel`].
 #[inline(always)]
-pub(super) fn fixed_channel<I: FixedInput>(
+pub fn fixed_channel<I: FixedInput>(
     params: &FixedParams<'_>,
     tokens: &Tokens<'_, Fixed<I>>,
     state: &mut [i32],
     (i, e): (usize, usize),
+    (first, stride): (usize, usize),
 ) -> i16 {
     let inner = params.skip.len();
     let (b, c) = (tokens.b.row(i), tokens.c.row(i));
@@ -90,7 +106,7 @@ pub(super) fn fixed_channel<I: FixedInput>(
                 Decay::Tied => ((u64::from(a) * u64::from(base) + (1 << 30)) >> 31) as u32,
             };
         }
-        let h = &mut state[n * inner + e];
+        let h = &mut state[n * stride + first];
         let kept = round_shift(i64::from(*h) * i64::from(a), 31);
         let driven = i64::from(drive) * i64::from(b);
         let state_shift = u32::from(params.state_shift[e]);
