@@ -12,7 +12,13 @@ use mambalite_kernels::{Anchor, Config, Decay, Precision};
 use mambalite_kernels_ptx::args::{Array, Patches};
 use mambalite_kernels_ptx::host;
 use mambalite_kernels_ptx::program::{Memory, Program, ProgramError};
+use mambalite_ptx_vm::{Arg, Device, Launch, Module, Options, ThreadOrder};
 use mambalite_tests::network::{TINY, checkpoint, mixed_forms, picture};
+
+/// What `cargo xtask ptx` made of the entry points.
+const PTX: &str = include_str!("../../kernels/ptx/sm_87.ptx");
+/// Threads of a block.
+const BLOCK: usize = 64;
 
 const CONFIGS: [Config; 3] = [
     Config {
@@ -44,6 +50,37 @@ const CONFIGS: [Config; 3] = [
         ..TINY
     },
 ];
+
+/// Runs a model's launches by the shipped PTX in the interpreter; what comes out as [`launched`].
+fn interpreted(file: &ModelFile, pictures: &[Picture], order: ThreadOrder) -> Vec<u8> {
+    let patches = Patches {
+        count: pictures.len() as u32,
+        width: pictures[0].width() as u32,
+        height: pictures[0].height() as u32,
+    };
+    let module = Module::parse(PTX).unwrap();
+    let mut device = Device::new(Options {
+        order,
+        ..Options::default()
+    });
+    device.load(&module).unwrap();
+    let model = device.upload(file.bytes()).unwrap();
+    device.protect(model).unwrap();
+    let plan = |arena| Program::new(file.bytes(), patches, Memory { model, arena }).unwrap();
+    let arena = device.alloc(plan(0).arena_bytes).unwrap();
+    let program = plan(arena);
+    let input: Vec<u8> = pictures.iter().flat_map(Picture::data).copied().collect();
+    device.write(program.input.address, &input).unwrap();
+    for launch in &program.launches {
+        let kernel = module.kernel(&launch.entry).unwrap();
+        let args: Vec<Arg> = launch.args.iter().cloned().map(Arg::Bytes).collect();
+        let grid = Launch::linear(launch.threads.div_ceil(BLOCK) as u32, BLOCK as u32);
+        let ran = device.launch(kernel, &grid, &args);
+        ran.unwrap_or_else(|fault| panic!("{}: {fault}", launch.entry));
+    }
+    let output = program.output;
+    device.read(output.address, output.len as usize).unwrap()
+}
 
 /// Runs a model's launches on pictures of one size and returns what comes out, one after the other.
 fn launched(file: &ModelFile, pictures: &[Picture]) -> Vec<u8> {
@@ -90,6 +127,22 @@ fn expect_equal(file: &ModelFile, pictures: &[Picture]) {
         file.model().precision(),
         file.model().config()
     );
+}
+
+#[test]
+fn the_shipped_ptx_gives_the_bytes_of_the_cpu() {
+    let pictures = [picture(7, 5, 3, 1), picture(7, 5, 3, 2)];
+    for precision in Precision::ALL {
+        let file = registry::load(registry::DEFAULT, Some(precision)).unwrap();
+        for order in [
+            ThreadOrder::Forward,
+            ThreadOrder::Reverse,
+            ThreadOrder::Seeded(3),
+        ] {
+            let found = interpreted(&file, &pictures, order);
+            assert!(found == launched(&file, &pictures), "{precision} {order:?}");
+        }
+    }
 }
 
 fn in_precision(single: &ModelFile, precision: Precision) -> ModelFile {

@@ -13,6 +13,7 @@ mod no_panic;
 mod packages;
 mod peers;
 mod process;
+mod ptx;
 mod repository;
 mod suite;
 mod tidy;
@@ -73,6 +74,12 @@ enum Task {
     },
     /// Looks for panics in the variants for Cortex-M, linked alone.
     NoPanic,
+    /// Compiles the entry points of the GPU to kernels/ptx/sm_87.ptx.
+    Ptx {
+        /// Compares with the file instead of writing it.
+        #[arg(long)]
+        check: bool,
+    },
     /// Installs PyTorch and ONNX Runtime in a virtual environment and runs the tests with them.
     Exchange,
     /// Walks every input of the functions of the number contract; takes minutes.
@@ -96,6 +103,7 @@ fn main() -> ExitCode {
         },
         Task::CheckKernels { targets, seed } => check::run(&targets, seed),
         Task::NoPanic => no_panic::run(),
+        Task::Ptx { check } => ptx::run(check),
         Task::Exchange => exchange::run(),
         Task::Exhaustive => exhaustive::run(),
         Task::Miri => miri::run(),

@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::counts::Counts;
 use crate::packages::{self, Purpose};
-use crate::{bench, check, firmware, no_panic, process, repository, tidy};
+use crate::{bench, check, firmware, no_panic, process, ptx, repository, tidy};
 
 /// What to do about a tool of the developers that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     }
     let mut counts = check::count(&[], check::SEED)?;
     counts += no_panic::count()?;
+    counts += ptx::count()?;
     let nextest = has("nextest", strictness)?;
     let mut suites = vec![(cargo(&["test", "--all-targets"]), firmware.as_path())];
     if nextest {

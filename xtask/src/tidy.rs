@@ -87,7 +87,7 @@ fn files(root: &Path) -> Result<Vec<String>> {
 fn check_size(file: &str, bytes: u64) -> Option<String> {
     let limit = match file {
         _ if file.ends_with(".lock") => return None,
-        _ if file.starts_with("models/") => MODEL_BYTES_MAX,
+        _ if file.starts_with("models/") || file.ends_with(".ptx") => MODEL_BYTES_MAX,
         _ => BLOB_BYTES_MAX,
     };
     (bytes > limit).then(|| format!("{file}: {bytes} bytes, the limit is {limit}"))

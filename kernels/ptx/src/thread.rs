@@ -296,7 +296,7 @@ pub unsafe fn picture<A: Device>(
         patches.height as usize,
         patches.pixels(),
     );
-    if channels * scale * pixels == 0 {
+    if thread >= patches.count as usize * pixels * scale * channels {
         return;
     }
     let (rest, channel) = (thread / channels, thread % channels);

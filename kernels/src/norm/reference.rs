@@ -18,7 +18,7 @@ fn float<R: Real>(params: &FloatParams<'_>, x: &[R], out: &mut [R]) {
     let mean = x.iter().fold(R::zero(), |sum, &x| sum + x) / n;
     let square = |sum, &x: &R| (x - mean).fma(x - mean, sum);
     let variance = x.iter().fold(R::zero(), square) / n;
-    let r = R::one() / (variance + R::of(EPSILON as f32)).sqrt();
+    let r = R::one() / (variance + R::of(EPSILON as f32)).root();
     for ((out, &x), (&gamma, &beta)) in out
         .iter_mut()
         .zip(x)

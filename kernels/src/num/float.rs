@@ -25,6 +25,11 @@ pub trait Real: Float + Value + Pod + Default + Send + Sync + core::fmt::Debug +
     /// Returns `self * a + b`, rounded once.
     fn fma(self, a: Self, b: Self) -> Self;
 
+    /// Returns the square root, rounded once.
+    fn root(self) -> Self {
+        self.sqrt()
+    }
+
     /// Returns `e^self`.
     fn exponential(self) -> Self;
 
@@ -141,6 +146,13 @@ impl Real for f32 {
     #[inline(always)]
     fn fma(self, a: Self, b: Self) -> Self {
         fma(self, a, b)
+    }
+
+    /// The instruction on GPUs, which have no tables of `libm`.
+    #[cfg(target_arch = "nvptx64")]
+    #[inline(always)]
+    fn root(self) -> Self {
+        core::f32::math::sqrt(self)
     }
 
     #[inline(always)]
