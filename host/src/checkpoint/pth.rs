@@ -17,7 +17,8 @@ const WEIGHT_KEYS: [&str; 3] = ["params_ema", "params", "state_dict"];
 /// How many of [`WEIGHT_KEYS`] may lie inside each other.
 const MAX_NESTING: usize = 4;
 
-/// The metadata key that tells under which of [`WEIGHT_KEYS`] the tensors were found.
+/// The metadata key that tells under which of `params_ema`, `params` and `state_dict` the tensors
+/// were found.
 pub const ENTRY_KEY: &str = "entry";
 
 /// Reads the bytes of a `.pth` or `.pt` file as PyTorch 1.6 and later write it.
