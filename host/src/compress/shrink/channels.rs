@@ -6,7 +6,7 @@
 use mambalite_kernels::config::{Projection, WeightName};
 use nalgebra::DVector;
 
-use super::mixer::{Mixer, selected};
+use super::mixer::{Mixer, selected, tensor_mut};
 use super::{checkpoint, imported, largest};
 use crate::Result;
 use crate::checkpoint::{Checkpoint, Tensor};
@@ -85,12 +85,7 @@ fn moments_of(file: &ModelFile, patches: &[Picture]) -> Result<Vec<(WeightName, 
 }
 
 fn weight_mut(checkpoint: &mut Checkpoint, name: WeightName) -> Result<&mut Tensor, CompressError> {
-    let weight = format!("{name}.weight");
-    match checkpoint.tensors.get_mut(&weight) {
-        Some(tensor) => Ok(tensor),
-        // All other forms have more than one tensor.
-        None => Err(CompressError::Factorised { weight }),
-    }
+    tensor_mut(checkpoint, format!("{name}.weight"))
 }
 
 /// Adds what each input of a weight `[outputs, inputs, taps..]` adds to its outputs.

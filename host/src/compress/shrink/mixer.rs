@@ -26,12 +26,7 @@ impl Mixer {
         checkpoint: &'c mut Checkpoint,
         name: &str,
     ) -> Result<&'c mut Tensor, CompressError> {
-        let name = format!("{}{name}", self.prefix);
-        match checkpoint.tensors.get_mut(&name) {
-            Some(tensor) => Ok(tensor),
-            // All other tensors are in every checkpoint of a network.
-            None => Err(CompressError::Factorised { weight: name }),
-        }
+        tensor_mut(checkpoint, format!("{}{name}", self.prefix))
     }
 
     /// Takes a state out of the output: its part of C is zero.
@@ -88,6 +83,18 @@ impl Mixer {
             *rates = selected(rates, 1, kept);
         }
         Ok(())
+    }
+}
+
+/// Returns a tensor that every network has whose weights are dense.
+pub(super) fn tensor_mut(
+    checkpoint: &mut Checkpoint,
+    name: String,
+) -> Result<&mut Tensor, CompressError> {
+    match checkpoint.tensors.get_mut(&name) {
+        Some(tensor) => Ok(tensor),
+        // Weights of the other forms have more than one tensor.
+        None => Err(CompressError::Factorised { weight: name }),
     }
 }
 
