@@ -17,8 +17,6 @@ use mambalite_tests::network::{TINY, checkpoint, mixed_forms, picture};
 
 /// What `cargo xtask ptx` made of the entry points.
 const PTX: &str = include_str!("../../kernels/ptx/sm_87.ptx");
-/// Threads of a block.
-const BLOCK: usize = 64;
 
 const CONFIGS: [Config; 3] = [
     Config {
@@ -74,7 +72,7 @@ fn interpreted(file: &ModelFile, pictures: &[Picture], order: ThreadOrder) -> Ve
     for launch in &program.launches {
         let kernel = module.kernel(&launch.entry).unwrap();
         let args: Vec<Arg> = launch.args.iter().cloned().map(Arg::Bytes).collect();
-        let grid = Launch::linear(launch.threads.div_ceil(BLOCK) as u32, BLOCK as u32);
+        let grid = Launch::linear(launch.blocks, launch.block);
         let ran = device.launch(kernel, &grid, &args);
         ran.unwrap_or_else(|fault| panic!("{}: {fault}", launch.entry));
     }

@@ -8,9 +8,6 @@ use crate::operators::operators;
 use crate::program::Launch;
 use crate::thread;
 
-/// Threads of a block: those of the last one that have no work run too, as on the GPU.
-const BLOCK: usize = 64;
-
 /// Takes the next argument off the bytes of a launch.
 fn take<T: bytemuck::Pod>(args: &mut core::slice::Iter<'_, alloc::vec::Vec<u8>>) -> Option<T> {
     bytemuck::try_pod_read_unaligned(args.next()?).ok()
@@ -24,7 +21,7 @@ macro_rules! emit {
             match launch.entry.strip_prefix($precision)? {
                 $($name => {
                     $(let $arg: $type = take(&mut args)?;)*
-                    for $thread in 0..launch.threads.next_multiple_of(BLOCK) {
+                    for $thread in 0..(launch.blocks * launch.block) as usize {
                         // SAFETY: the caller's promise.
                         unsafe { $body }
                     }

@@ -22,6 +22,8 @@ use crate::args::{self, Array, Patches};
 
 /// Alignment of each tensor in the arena, in bytes.
 const ALIGN: u64 = 256;
+/// Threads of a block.
+const BLOCK: u32 = 64;
 /// Numbers of states that have an entry point.
 const STATES: [usize; 3] = [4, 8, 16];
 
@@ -30,8 +32,10 @@ const STATES: [usize; 3] = [4, 8, 16];
 pub struct Launch {
     /// Name of the entry point.
     pub entry: String,
-    /// Threads that have work; more do nothing.
-    pub threads: usize,
+    /// Blocks of the grid.
+    pub blocks: u32,
+    /// Threads of a block; those beyond the last output do nothing.
+    pub block: u32,
     /// Arguments, each as it lies in memory.
     pub args: Vec<Vec<u8>>,
 }
@@ -443,7 +447,8 @@ impl<A: Describe> Builder<'_, A> {
     fn launch(&mut self, entry: &str, threads: u64, args: Vec<Vec<u8>>) {
         self.launches.push(Launch {
             entry: format!("{}_{entry}", A::NAME),
-            threads: threads as usize,
+            blocks: threads.div_ceil(BLOCK.into()) as u32,
+            block: BLOCK,
             args,
         });
     }
