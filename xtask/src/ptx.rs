@@ -20,7 +20,8 @@ const ARTEFACT: &str = "kernels/ptx/sm_87.ptx";
 /// Panics are traps; every function can be inlined, as a module of PTX has no linker; loops over
 /// states are unrolled, so that these stay in registers.
 const RUSTFLAGS: &str = "-Ctarget-cpu=sm_87 -Zunstable-options -Cpanic=immediate-abort \
-    -Zcross-crate-inline-threshold=always -Cllvm-args=-unroll-threshold=2000 --emit=asm";
+    -Zcross-crate-inline-threshold=always -Cllvm-args=-inline-threshold=1000000 \
+    -Cllvm-args=-unroll-threshold=2000 --emit=asm";
 
 /// Builds the PTX and writes it, or with `check` compares it with what the repository has.
 pub(crate) fn run(check: bool) -> Result<()> {

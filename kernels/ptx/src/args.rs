@@ -19,7 +19,8 @@ pub struct Array {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Matrix {
-    /// As `mambalite_kernels::linear::Matrix::weights`.
+    /// `[inputs, outputs]` in floating point. In fixed point four inputs of a tap in a word, `[taps,
+    /// ceil(inputs of a tap / 4), outputs, 4]`: what `pack` makes of the model file's.
     pub weights: Array,
     /// `[outputs]`.
     pub bias: Array,
@@ -29,8 +30,30 @@ pub struct Matrix {
     pub shift: Array,
     /// Outputs.
     pub outputs: u32,
-    /// Inputs, all taps together.
+    /// Inputs of a tap.
     pub inputs: u32,
+}
+
+/// A weight in one of its forms: `mambalite_kernels::linear::Weights`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Weight {
+    /// The dense matrix, or V.
+    pub first: Matrix,
+    /// U; nothing of a dense weight.
+    pub second: Matrix,
+    /// Bias and scale of the rows that are the identity; no outputs where there are none.
+    pub copies: Matrix,
+    /// Where each output stands in (copies, others), `[outputs]` of 16 bits, with identity rows.
+    pub order: Array,
+    /// Outputs.
+    pub outputs: u32,
+    /// Taps: 9 of a convolution, 1 of a projection.
+    pub taps: u32,
+    /// 1 for V and U, 0 for a dense weight.
+    pub factored: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Parameters of a norm; floating point leaves shift and epsilon.
@@ -121,6 +144,18 @@ pub struct Sum {
     pub shift: u32,
 }
 
+/// What a convolution's output is added to: nothing, or a tensor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Residual {
+    /// The tensor; empty for none.
+    pub tensor: Array,
+    /// How: the output first, then the tensor; or the other way round.
+    pub sum: Sum,
+    /// 1 where the tensor comes first.
+    pub tensor_first: u32,
+}
+
 /// Patches of one size, one after the other in every tensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -128,6 +163,16 @@ pub struct Patches {
     /// Patches.
     pub count: u32,
     /// LR pixels of a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+/// Pixels that a block of threads works on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Tile {
+    /// Pixels of a row, a multiple of [`GROUP`](crate::layout::GROUP).
     pub width: u32,
     /// Rows.
     pub height: u32,

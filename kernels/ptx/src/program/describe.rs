@@ -1,15 +1,16 @@
 //! The parameters of a precision, as arguments of launches.
 
-use mambalite_kernels::arith::{Fixed, FixedInput, Float};
+use mambalite_kernels::arith::{Arithmetic, Fixed, FixedInput, Float};
 use mambalite_kernels::config::Decay;
 use mambalite_kernels::linear::Matrix;
 
-use crate::Device;
 use crate::args::{self, Array};
 
 /// The parameters of a precision, as arguments.
-pub(super) trait Describe: Device {
+pub(super) trait Describe: Arithmetic {
     const NAME: &'static str;
+    /// Whether products take weights as `pack` leaves them.
+    const PACKED: bool;
     fn scale_arrays<'a>(scale: &Self::Scale<'a>) -> (&'a [i32], &'a [u8]);
     fn norm_args(at: &Addresses, params: &Self::Norm<'_>) -> args::Norm;
     fn conv1d_args(at: &Addresses, params: &Self::Conv1d<'_>) -> args::Conv1d;
@@ -37,7 +38,8 @@ impl Addresses {
         }
     }
 
-    pub(super) fn matrix<A: Describe>(&self, matrix: &Matrix<'_, A>) -> args::Matrix {
+    /// Returns a matrix of so many taps with its weights as the model file has them.
+    pub(super) fn matrix<A: Describe>(&self, matrix: &Matrix<'_, A>, taps: usize) -> args::Matrix {
         let (multiplier, shift) = A::scale_arrays(&matrix.scale);
         args::Matrix {
             weights: self.array(matrix.weights),
@@ -45,13 +47,14 @@ impl Addresses {
             multiplier: self.array(multiplier),
             shift: self.array(shift),
             outputs: matrix.outputs as u32,
-            inputs: matrix.inputs as u32,
+            inputs: (matrix.inputs / taps) as u32,
         }
     }
 }
 
 impl Describe for Float<f32> {
     const NAME: &'static str = "f32";
+    const PACKED: bool = false;
 
     fn scale_arrays<'a>((): &()) -> (&'a [i32], &'a [u8]) {
         (&[], &[])
@@ -95,6 +98,7 @@ impl Describe for Float<f32> {
 
 impl<I: FixedInput> Describe for Fixed<I> {
     const NAME: &'static str = if I::BITS == 8 { "w8a8" } else { "w8a16" };
+    const PACKED: bool = true;
 
     fn scale_arrays<'a>(scale: &Self::Scale<'a>) -> (&'a [i32], &'a [u8]) {
         (scale.multiplier, scale.shift)
