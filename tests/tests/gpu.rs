@@ -1,6 +1,4 @@
 //! Whole networks by the PTX that the repository keeps, in the interpreter: every byte that of the CPU.
-use std::sync::LazyLock;
-
 use mambalite::import::import;
 use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
@@ -10,11 +8,9 @@ use mambalite::upscale::{Executor, upscale};
 use mambalite_kernels::{Anchor, Config, Decay, Precision};
 use mambalite_kernels_ptx::args::Patches;
 use mambalite_kernels_ptx::program::{Memory, Program, ProgramError};
-use mambalite_ptx_vm::{Arg, Device, Launch, Module, Options, ThreadOrder};
+use mambalite_ptx_vm::{Options, ThreadOrder};
+use mambalite_tests::gpu;
 use mambalite_tests::network::{TINY, checkpoint, mixed_forms, picture};
-
-/// What `cargo xtask ptx` made of the entry points.
-const PTX: &str = include_str!("../../kernels/ptx/sm_87.ptx");
 
 const CONFIGS: [Config; 3] = [
     Config {
@@ -47,48 +43,19 @@ const CONFIGS: [Config; 3] = [
     },
 ];
 
-/// Runs a model on pictures of one size by the shipped PTX in the interpreter and returns what comes
-/// out, one after the other.
-fn interpreted(file: &ModelFile, pictures: &[Picture], order: ThreadOrder) -> Vec<u8> {
-    static MODULE: LazyLock<Module> = LazyLock::new(|| Module::parse(PTX).unwrap());
-    let patches = Patches {
-        count: pictures.len() as u32,
-        width: pictures[0].width() as u32,
-        height: pictures[0].height() as u32,
-    };
-    let mut device = Device::new(Options {
-        order,
-        ..Options::default()
-    });
-    device.load(&MODULE).unwrap();
-    let model = device.upload(file.bytes()).unwrap();
-    device.protect(model).unwrap();
-    let plan = |arena| Program::new(file.bytes(), patches, Memory { model, arena }).unwrap();
-    let arena = device.alloc(plan(0).arena_bytes).unwrap();
-    let program = plan(arena);
-    let input: Vec<u8> = pictures.iter().flat_map(Picture::data).copied().collect();
-    device.write(program.input.address, &input).unwrap();
-    for launch in program.prepare.iter().chain(&program.launches) {
-        let kernel = MODULE.kernel(&launch.entry).unwrap();
-        let args: Vec<Arg> = launch.args.iter().cloned().map(Arg::Bytes).collect();
-        let grid = Launch {
-            dynamic_shared: launch.shared,
-            ..Launch::linear(launch.blocks, launch.block)
-        };
-        let ran = device.launch(kernel, &grid, &args);
-        ran.unwrap_or_else(|fault| panic!("{}: {fault}", launch.entry));
-    }
-    let output = program.output;
-    device.read(output.address, output.len as usize).unwrap()
-}
-
+/// Runs a model on pictures and expects the bytes of the CPU.
 fn expect_equal(file: &ModelFile, pictures: &[Picture], order: ThreadOrder) {
     let magnified = |picture| upscale(&file.model(), picture, Executor::Stream).unwrap();
     let expected: Vec<u8> = pictures
         .iter()
         .flat_map(|picture| magnified(picture).data().to_vec())
         .collect();
-    let found = interpreted(file, pictures, order);
+    let options = Options {
+        order,
+        ..Options::default()
+    };
+    let ran = gpu::run(file, pictures, options);
+    let found = ran.unwrap_or_else(|fault| panic!("{fault}")).output;
     assert_eq!(found.len(), expected.len());
     let differs = found.iter().zip(&expected).position(|(a, b)| a != b);
     assert_eq!(

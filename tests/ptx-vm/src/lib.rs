@@ -11,6 +11,7 @@ mod parse;
 mod race;
 mod scalar;
 mod stats;
+mod traffic;
 
 pub use device::{Device, Options, ThreadOrder};
 pub use error::{
@@ -19,4 +20,4 @@ pub use error::{
 pub use launch::{Arg, Launch};
 pub use module::{Kernel, Module, Parameter};
 pub use race::Conflict;
-pub use stats::Stats;
+pub use stats::{Issued, Stats};

@@ -41,6 +41,51 @@ pub struct Stats {
     pub shared_store_bytes: u64,
     /// Barriers that blocks passed: one for a block, however many threads it has.
     pub barriers: u64,
+    /// Instructions that warps issue: see [`Issued`].
+    pub issued: Issued,
+    /// Bytes of the 32-byte sectors of device memory that blocks touch: each once for a block that
+    /// reads it and once for a block that writes it; what kernels may only read once for all blocks.
+    pub traffic_bytes: u64,
+    /// The same, each sector once for all blocks: what no launch with these inputs and outputs can do
+    /// without.
+    pub touched_bytes: u64,
+}
+
+/// Instructions that warps issue.
+///
+/// An instruction counts as often as the lane that executes it most often: lanes of a warp that
+/// branch apart and meet again. It is less than a GPU issues where lanes run the same instruction
+/// apart from each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Issued {
+    /// Of all classes.
+    pub instructions: u64,
+    /// As [`Stats::integer`].
+    pub integer: u64,
+    /// As [`Stats::float`] and [`Stats::fma`] together.
+    pub float: u64,
+    /// As [`Stats::dp4a`].
+    pub dp4a: u64,
+    /// As [`Stats::memory`].
+    pub memory: u64,
+    /// As [`Stats::control`].
+    pub control: u64,
+    /// Of the warp that issues most.
+    pub longest_warp: u64,
+}
+
+impl Issued {
+    pub(crate) fn add(&mut self, class: Class, count: u64) {
+        self.instructions += count;
+        *match class {
+            Class::Integer => &mut self.integer,
+            Class::Float | Class::Fma => &mut self.float,
+            Class::Dot => &mut self.dp4a,
+            Class::Memory => &mut self.memory,
+            Class::Control => &mut self.control,
+        } += count;
+    }
 }
 
 impl Stats {

@@ -22,6 +22,7 @@ use crate::memory::{Allocations, Region};
 use crate::module::{Code, Preset, Special};
 use crate::race::Races;
 use crate::stats::Stats;
+use crate::traffic::Traffic;
 
 /// Lanes of a warp.
 const LANES: usize = 32;
@@ -77,6 +78,7 @@ pub(crate) fn launch(setup: Setup<'_>) -> Result<Stats, LaunchError> {
         if let Err(stopped) = machine.run_block(&mut order) {
             return Err(machine.report(block, stopped));
         }
+        machine.count_block();
     }
     Ok(machine.finish())
 }
@@ -93,8 +95,8 @@ struct Machine<'a> {
     /// Special registers that threads of a block do not share.
     own: Vec<(Slot, Special)>,
     view: View<'a>,
-    /// How often each instruction was executed.
-    executed: Vec<u64>,
+    /// How often each thread of the block executed each instruction, one thread after the other.
+    executed: Vec<u32>,
     /// Instructions that are left, and how many there were.
     left: u64,
     budget: u64,
@@ -125,10 +127,11 @@ impl<'a> Machine<'a> {
                 parameters: setup.parameters,
                 races: setup.options.detect_races.then(Races::default),
                 stats: Stats::default(),
+                traffic: Traffic::default(),
                 thread: 0,
                 first_thread: 0,
             },
-            executed: vec![0; code.instructions.len()],
+            executed: vec![0; count * code.instructions.len()],
             left: budget,
             budget,
         }
@@ -194,6 +197,7 @@ impl<'a> Machine<'a> {
             self.view.locals[index].forget();
         }
         self.view.shared.forget();
+        self.view.traffic.begin_block();
         let first = self.block_index(block) * self.threads.len() as u64;
         self.view.first_thread = first as u32;
     }
@@ -224,12 +228,14 @@ impl<'a> Machine<'a> {
     fn run_thread(&mut self, index: usize) -> Result<(), Stopped> {
         let slots = self.template.len();
         let mut registers = Registers(&mut self.registers[index * slots..][..slots]);
+        let instructions = self.code.instructions.len();
+        let executed = &mut self.executed[index * instructions..][..instructions];
         self.view.thread = index;
         let thread = &mut self.threads[index];
         let mut at = thread.at;
         loop {
             let instruction = &self.code.instructions[at];
-            self.executed[at] += 1;
+            executed[at] += 1;
             if self.left == 0 {
                 thread.at = at;
                 return Err(stopped(index, Fault::Budget(self.budget)));
@@ -337,12 +343,36 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn finish(self) -> Stats {
-        let mut stats = self.view.stats;
-        for (instruction, count) in self.code.instructions.iter().zip(self.executed) {
-            stats.add(instruction.op.class(), count);
+    /// Counts what the threads of a block have executed.
+    fn count_block(&mut self) {
+        let stats = &mut self.view.stats;
+        let instructions = self.code.instructions.len();
+        for warp in self.executed.chunks(LANES * instructions) {
+            let before = stats.issued.instructions;
+            for (at, instruction) in self.code.instructions.iter().enumerate() {
+                let lanes = warp.iter().skip(at).step_by(instructions);
+                let (all, most) = lanes.fold((0, 0), |(all, most), &count| {
+                    (all + u64::from(count), count.max(most))
+                });
+                if all > 0 {
+                    let class = instruction.op.class();
+                    stats.add(class, all);
+                    stats.issued.add(class, most.into());
+                }
+            }
+            let warp = stats.issued.instructions - before;
+            stats.issued.longest_warp = stats.issued.longest_warp.max(warp);
         }
-        stats
+        self.executed.fill(0);
+    }
+
+    fn finish(self) -> Stats {
+        let (traffic_bytes, touched_bytes) = self.view.traffic.bytes();
+        Stats {
+            traffic_bytes,
+            touched_bytes,
+            ..self.view.stats
+        }
     }
 
     /// Returns the instruction that a thread waits at.

@@ -10,6 +10,7 @@ use crate::memory::{
 };
 use crate::race::{Race, Races, Watched};
 use crate::stats::Stats;
+use crate::traffic::Traffic;
 
 /// Memories of the device, of a block, and of its threads.
 pub(crate) struct View<'a> {
@@ -19,6 +20,7 @@ pub(crate) struct View<'a> {
     pub(crate) parameters: Region,
     pub(crate) races: Option<Races>,
     pub(crate) stats: Stats,
+    pub(crate) traffic: Traffic,
     /// The thread that runs, within its block.
     pub(crate) thread: usize,
     /// The first thread of the block, counted through all blocks.
@@ -63,6 +65,7 @@ impl View<'_> {
                 self.stats.global_loads += 1;
                 self.stats.global_load_bytes += bytes;
                 let watch = !self.allocations.list[index].read_only;
+                self.traffic.read(index, offset, bytes, !watch);
                 if let Some(races) = self.races.as_mut().filter(|_| watch) {
                     let thread = self.first_thread + self.thread as u32;
                     let read = races.read(Watched::Device(index), offset, bytes, thread);
@@ -99,6 +102,7 @@ impl View<'_> {
             Memory::Device(index) if !self.allocations.list[index].read_only => {
                 self.stats.global_stores += 1;
                 self.stats.global_store_bytes += bytes;
+                self.traffic.write(index, offset, bytes);
                 Some(Watched::Device(index))
             }
             Memory::Shared => {

@@ -1,6 +1,6 @@
 //! Counts of instructions and bytes.
 
-use mambalite_ptx_vm::{Launch, Options};
+use mambalite_ptx_vm::{Device, Launch, Module, Options};
 
 use crate::harness::run;
 use crate::kernels::{TEXT, gemm};
@@ -48,4 +48,52 @@ fn products_move_the_bytes_that_they_must() {
     for stats in [naive, tiled] {
         assert_eq!((stats.global_stores, stats.global_store_bytes), (384, 1536));
     }
+}
+
+#[test]
+fn warps_issue_as_often_as_their_busiest_lane() {
+    // Lane i goes round i times.
+    let body = "mov.u32 %r0, %tid.x; and.b32 %r0, %r0, 31; mov.u32 %r1, 0;
+        again: setp.ge.u32 %p0, %r1, %r0; @%p0 bra end; add.s32 %r1, %r1, 1; bra again; end:";
+    let stats = run(body, Launch::linear(2, 40), Options::default()).unwrap();
+    let (long, short) = (3 + 4 * 31 + 2 + 1, 3 + 4 * 7 + 2 + 1);
+    assert_eq!(stats.issued.instructions, 2 * (long + short));
+    assert_eq!(stats.issued.longest_warp, long);
+    assert_eq!(stats.issued.control, 2 * (2 * 31 + 2 + 2 * 7 + 2));
+}
+
+/// Blocks of 32 threads copy words; each begins half a block after the one before.
+const OVERLAPPING: &str = "
+    .version 8.5
+    .target sm_87
+    .address_size 64
+    .visible .entry copy(.param .u64 from, .param .u64 to)
+    {
+        .reg .b32 %r<4>; .reg .b64 %rd<6>;
+        ld.param.b64 %rd0, [from]; ld.param.b64 %rd1, [to];
+        mov.u32 %r0, %ctaid.x; mov.u32 %r1, %tid.x; mad.lo.s32 %r2, %r0, 16, %r1;
+        mad.wide.u32 %rd2, %r2, 4, %rd0; ld.global.b32 %r3, [%rd2];
+        mad.lo.s32 %r2, %r0, 32, %r1; mad.wide.u32 %rd3, %r2, 4, %rd1; st.global.b32 [%rd3], %r3;
+        ret;
+    }";
+
+#[test]
+fn traffic_is_what_blocks_touch() {
+    let module = Module::parse(OVERLAPPING).unwrap();
+    let copy = module.kernel("copy").unwrap();
+    let traffic = |lasting| {
+        let mut device = Device::default();
+        let from = device.upload(&[7; 4 * 64]).unwrap();
+        if lasting {
+            device.protect(from).unwrap();
+        }
+        let to = device.alloc(4 * 96).unwrap();
+        let launch = Launch::linear(3, 32);
+        let stats = device
+            .launch(copy, &launch, &[from.into(), to.into()])
+            .unwrap();
+        (stats.traffic_bytes, stats.touched_bytes)
+    };
+    assert_eq!(traffic(false), (3 * 128 + 384, 256 + 384));
+    assert_eq!(traffic(true), (256 + 384, 256 + 384));
 }

@@ -1,0 +1,89 @@
+//! Networks by the PTX that the repository keeps, in the interpreter.
+
+use std::sync::LazyLock;
+
+use mambalite::model_file::ModelFile;
+use mambalite::picture::Picture;
+use mambalite_kernels_ptx::args::Patches;
+use mambalite_kernels_ptx::program::{Launch, Memory, Program};
+use mambalite_ptx_vm::{Arg, Device, LaunchError, Module, Options, Stats};
+
+/// What `cargo xtask ptx` made of the entry points.
+pub const PTX: &str = include_str!("../../kernels/ptx/sm_87.ptx");
+
+/// What a network did on the interpreter.
+#[derive(Debug)]
+pub struct Run {
+    /// The magnified pictures, one after the other.
+    pub output: Vec<u8>,
+    /// The launches and their counts.
+    pub launches: Vec<(Launch, Stats)>,
+}
+
+/// Runs a model on pictures of one size by the kept PTX.
+///
+/// # Errors
+/// The first fault.
+///
+/// # Panics
+/// If the kept PTX cannot be read, or the network has no program.
+pub fn run(file: &ModelFile, pictures: &[Picture], options: Options) -> Result<Run, LaunchError> {
+    static MODULE: LazyLock<Module> = LazyLock::new(|| Module::parse(PTX).expect("kept PTX"));
+    run_module(&MODULE, file, pictures, options)
+}
+
+/// As [`run`], by the PTX of a module.
+///
+/// # Errors
+/// The first fault.
+///
+/// # Panics
+/// If the network has no program or the module lacks an entry point of it.
+pub fn run_module(
+    module: &Module,
+    file: &ModelFile,
+    pictures: &[Picture],
+    options: Options,
+) -> Result<Run, LaunchError> {
+    let patches = Patches {
+        count: pictures.len() as u32,
+        width: pictures[0].width() as u32,
+        height: pictures[0].height() as u32,
+    };
+    let mut device = Device::new(options);
+    device.load(module).expect("a device of its own");
+    let model = device.upload(file.bytes()).expect("memory");
+    device.protect(model).expect("an allocation");
+    let plan = |arena| {
+        let memory = Memory { model, arena };
+        Program::new(file.bytes(), patches, memory).expect("a network with a program")
+    };
+    let arena = device.alloc(plan(0).arena_bytes).expect("memory");
+    let program = plan(arena);
+    let input: Vec<u8> = pictures.iter().flat_map(Picture::data).copied().collect();
+    let (from, to) = (program.input.address, program.output);
+    device.write(from, &input).expect("an allocation");
+    for launch in &program.prepare {
+        start(&mut device, module, launch)?;
+    }
+    let mut launches = Vec::new();
+    for launch in program.launches {
+        let stats = start(&mut device, module, &launch)?;
+        launches.push((launch, stats));
+    }
+    let output = device.read(to.address, to.len as usize);
+    Ok(Run {
+        output: output.expect("every byte is written"),
+        launches,
+    })
+}
+
+fn start(device: &mut Device, module: &Module, launch: &Launch) -> Result<Stats, LaunchError> {
+    let kernel = module.kernel(&launch.entry).expect("an entry point");
+    let args: Vec<Arg> = launch.args.iter().cloned().map(Arg::Bytes).collect();
+    let grid = mambalite_ptx_vm::Launch {
+        dynamic_shared: launch.shared,
+        ..mambalite_ptx_vm::Launch::linear(launch.blocks, launch.block)
+    };
+    device.launch(kernel, &grid, &args)
+}
