@@ -52,20 +52,15 @@ pub fn run_module(
     };
     let mut device = Device::new(options);
     device.load(module).expect("a device of its own");
-    let model = device.upload(file.bytes()).expect("memory");
+    let plan = |memory| Program::new(file.bytes(), patches, memory).expect("a network with a program");
+    let sizes = plan(Memory::default());
+    let model = device.upload(&sizes.image).expect("memory");
     device.protect(model).expect("an allocation");
-    let plan = |arena| {
-        let memory = Memory { model, arena };
-        Program::new(file.bytes(), patches, memory).expect("a network with a program")
-    };
-    let arena = device.alloc(plan(0).arena_bytes).expect("memory");
-    let program = plan(arena);
+    let arena = device.alloc(sizes.arena_bytes).expect("memory");
+    let program = plan(Memory { model, arena });
     let input: Vec<u8> = pictures.iter().flat_map(Picture::data).copied().collect();
     let (from, to) = (program.input.address, program.output);
     device.write(from, &input).expect("an allocation");
-    for launch in &program.prepare {
-        start(&mut device, module, launch)?;
-    }
     let mut launches = Vec::new();
     for launch in program.launches {
         let stats = start(&mut device, module, &launch)?;

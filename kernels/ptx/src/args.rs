@@ -19,8 +19,9 @@ pub struct Array {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Matrix {
-    /// `[inputs, outputs]` in floating point. In fixed point four inputs of a tap in a word, `[taps,
-    /// ceil(inputs of a tap / 4), outputs, 4]`: what `pack` makes of the model file's.
+    /// Packed: `[taps, inputs of a tap, outputs]` in floating point, in fixed point four inputs in a
+    /// word, `[taps, ceil(inputs of a tap / 4), outputs, 4]`; outputs up to a multiple of four, with
+    /// zeros for what is not there.
     pub weights: Array,
     /// `[outputs]`.
     pub bias: Array,

@@ -70,25 +70,12 @@ impl Rows {
 pub struct Inner {
     /// Inner values, activations `[pixels, rank]`.
     pub middle: Rows,
-    /// Which output each of (copies, others) is, `[outputs]` of 16 bits.
-    pub place: usize,
+    /// Outputs that are not copies before they are put in order, accumulators.
+    pub unordered: Rows,
 }
 
-impl Inner {
-    /// Takes the memory for a weight of `rank`, 0 for a dense one.
-    pub const fn take(
-        shared: &mut Shared,
-        pixels: usize,
-        (rank, outputs): (usize, usize),
-        act: usize,
-    ) -> Self {
-        let pixels = if rank == 0 { 0 } else { pixels };
-        Self {
-            middle: Rows::take(shared, pixels, rank, act),
-            place: shared.take(if rank == 0 { 0 } else { 2 * outputs }),
-        }
-    }
-}
+/// Bytes of an accumulator.
+const ACC: usize = 4;
 
 /// Returns the pixels of a tile of a convolution with those around it.
 #[must_use]
@@ -129,6 +116,8 @@ pub struct Sequence {
     pub projected: Rows,
     /// Of the projection to the channels' step sizes.
     pub dt_inner: Inner,
+    /// What it leaves, accumulators.
+    pub steps: Rows,
 }
 
 /// Sizes of a weight and of its types.
@@ -138,6 +127,8 @@ pub struct Sizes {
     pub inputs: usize,
     /// Rank, 0 for a dense weight.
     pub rank: usize,
+    /// Outputs that are copies of inner values.
+    pub copies: usize,
     /// Outputs.
     pub outputs: usize,
     /// Bytes of an input.
@@ -148,15 +139,11 @@ pub struct Sizes {
 
 impl Sizes {
     const fn inner(&self, shared: &mut Shared, pixels: usize) -> Inner {
-        Inner::take(shared, pixels, (self.rank, self.outputs), self.act)
-    }
-
-    /// Takes rows before a norm. One thread reads a row, so that theirs must lie in different banks.
-    const fn raw(&self, shared: &mut Shared, pixels: usize) -> Rows {
-        let stride = (self.inputs * self.act).next_multiple_of(4) | 4;
-        Rows {
-            at: shared.take(pixels * stride),
-            stride,
+        let middle = if self.rank == 0 { 0 } else { pixels };
+        let unordered = if self.copies == 0 { 0 } else { pixels };
+        Inner {
+            middle: Rows::take(shared, middle, self.rank, self.act),
+            unordered: Rows::take(shared, unordered, self.outputs - self.copies, ACC),
         }
     }
 }
@@ -171,7 +158,12 @@ pub const fn conv(
     let around = with_halo(width, height);
     Conv {
         x: Rows::take(shared, around, sizes.inputs, sizes.input),
-        raw: sizes.raw(shared, if normed { around } else { 0 }),
+        raw: Rows::take(
+            shared,
+            if normed { around } else { 0 },
+            sizes.inputs,
+            sizes.act,
+        ),
         inner: sizes.inner(shared, width * height),
     }
 }
@@ -185,7 +177,12 @@ pub const fn projection(
 ) -> Projection {
     Projection {
         x: Rows::take(shared, pixels, sizes.inputs, sizes.input),
-        raw: sizes.raw(shared, if normed { pixels } else { 0 }),
+        raw: Rows::take(
+            shared,
+            if normed { pixels } else { 0 },
+            sizes.inputs,
+            sizes.act,
+        ),
         inner: sizes.inner(shared, pixels),
     }
 }
@@ -202,20 +199,14 @@ pub const fn sequence(
         x_inner: x_proj.inner(shared, pixels),
         projected: Rows::take(shared, pixels, x_proj.outputs, x_proj.act),
         dt_inner: dt_proj.inner(shared, pixels),
+        steps: Rows::take(shared, pixels, dt_proj.outputs, ACC),
     }
 }
 
 /// Lays a norm out: pixels before and after.
 pub const fn norm(shared: &mut Shared, pixels: usize, width: usize, act: usize) -> (Rows, Rows) {
-    let sizes = Sizes {
-        inputs: width,
-        rank: 0,
-        outputs: width,
-        input: act,
-        act,
-    };
     (
-        sizes.raw(shared, pixels),
+        Rows::take(shared, pixels, width, act),
         Rows::take(shared, pixels, width, act),
     )
 }

@@ -4,10 +4,8 @@ use core::arch::nvptx::{_block_idx_x, _syncthreads, _thread_idx_x};
 use core::arch::{asm, global_asm};
 use core::marker::PhantomData;
 
-use crate::layout::Rows;
-
-/// Threads of a warp.
-pub(super) const LANES: usize = 32;
+use crate::args::Array;
+use crate::layout::{Rows, THREADS};
 
 global_asm!(".extern .shared .align 16 .b8 mambalite_shared[];");
 
@@ -85,6 +83,20 @@ impl<T: Copy> Tile<T> {
         unsafe { self.row(pixel).wrapping_add(at).write(value) };
     }
 
+    /// Writes four elements from a multiple of four on.
+    ///
+    /// # Safety
+    /// As [`Tile::write`].
+    #[inline(always)]
+    pub(super) unsafe fn write_quad(&self, pixel: usize, at: usize, values: [T; QUAD])
+    where
+        T: Scalar,
+    {
+        let place = self.row(pixel).wrapping_add(at).cast::<T::Quad>();
+        // SAFETY: the caller's promise; rows begin at multiples of 16 bytes.
+        unsafe { place.write(values.into()) };
+    }
+
     /// Reads an element.
     ///
     /// # Safety
@@ -93,6 +105,20 @@ impl<T: Copy> Tile<T> {
     pub(super) unsafe fn read(&self, pixel: usize, at: usize) -> T {
         // SAFETY: the caller's promise.
         unsafe { self.row(pixel).wrapping_add(at).read() }
+    }
+
+    /// Reads four elements from a multiple of four on.
+    ///
+    /// # Safety
+    /// As [`Tile::read`].
+    #[inline(always)]
+    pub(super) unsafe fn read_quad(&self, pixel: usize, at: usize) -> [T; QUAD]
+    where
+        T: Scalar,
+    {
+        let place = self.row(pixel).wrapping_add(at).cast::<T::Quad>();
+        // SAFETY: the caller's promise; rows begin at multiples of 16 bytes.
+        unsafe { place.read() }.into()
     }
 
     /// Returns the first elements of a pixel.
@@ -118,30 +144,110 @@ impl<T: Copy> Tile<T> {
 
 /// Calls `work` with each number below `len` that is this thread's.
 #[inline(always)]
-pub(super) fn each(len: usize, threads: usize, mut work: impl FnMut(usize)) {
+pub(super) fn each(len: usize, mut work: impl FnMut(usize)) {
     let mut item = thread();
     while item < len {
         work(item);
-        item += threads;
+        item += THREADS;
     }
 }
 
-/// Calls `work` with rows and elements of rows: a warp for a row, its lanes for the elements.
+/// Calls `work` with rows and the first elements of the quads of each: those of this thread.
 #[inline(always)]
-pub(super) fn each_row(
-    rows: usize,
-    len: usize,
-    threads: usize,
-    mut work: impl FnMut(usize, usize),
-) {
-    let (warp, lane) = (thread() / LANES, thread() % LANES);
-    let mut row = warp;
-    while row < rows {
-        let mut at = lane;
-        while at < len {
-            work(row, at);
-            at += LANES;
+pub(super) fn each_quad(rows: usize, len: usize, mut work: impl FnMut(usize, usize)) {
+    let quads = len.div_ceil(QUAD) as u32;
+    each(rows * quads as usize, |item| {
+        let (row, quad) = (item as u32 / quads, item as u32 % quads);
+        work(row as usize, quad as usize * QUAD);
+    });
+}
+
+/// Elements that are loaded and stored together.
+pub(super) const QUAD: usize = 4;
+
+/// A type of elements, and four of them as one load takes them.
+pub(super) trait Scalar: Copy + Default {
+    /// The four.
+    type Quad: Copy + From<[Self; QUAD]> + Into<[Self; QUAD]>;
+}
+
+macro_rules! scalar {
+    ($type:ty, $quad:ident, $align:literal) => {
+        #[doc = "Four elements with the alignment of their size."]
+        #[derive(Clone, Copy)]
+        #[repr(C, align($align))]
+        pub(super) struct $quad([$type; QUAD]);
+
+        impl From<[$type; QUAD]> for $quad {
+            #[inline(always)]
+            fn from(values: [$type; QUAD]) -> Self {
+                Self(values)
+            }
         }
-        row += threads / LANES;
+
+        impl From<$quad> for [$type; QUAD] {
+            #[inline(always)]
+            fn from(quad: $quad) -> Self {
+                quad.0
+            }
+        }
+
+        impl Scalar for $type {
+            type Quad = $quad;
+        }
+    };
+}
+
+scalar!(f32, QuadF32, 16);
+scalar!(i32, QuadI32, 16);
+scalar!(u32, QuadU32, 16);
+scalar!(i16, QuadI16, 8);
+scalar!(i8, QuadI8, 4);
+
+impl Array {
+    /// Reads `n` elements, at most four, from `at`, and zeros after them.
+    ///
+    /// * `aligned` - whether `at` is a multiple of four.
+    ///
+    /// # Safety
+    /// As [`Array::read`].
+    #[inline(always)]
+    pub(super) unsafe fn read_quad<T: Scalar>(self, at: usize, n: usize, aligned: bool) -> [T; QUAD] {
+        if aligned && n == QUAD {
+            // SAFETY: the caller's promise.
+            return unsafe { self.read::<T::Quad>(at / QUAD) }.into();
+        }
+        let mut values = [T::default(); QUAD];
+        for (i, value) in values.iter_mut().enumerate() {
+            if i < n {
+                // SAFETY: as above.
+                *value = unsafe { self.read(at + i) };
+            }
+        }
+        values
+    }
+
+    /// Writes the first `n` of four elements from `at`; as [`Array::read_quad`].
+    ///
+    /// # Safety
+    /// As [`Array::write`].
+    #[inline(always)]
+    pub(super) unsafe fn write_quad<T: Scalar>(
+        self,
+        at: usize,
+        n: usize,
+        aligned: bool,
+        values: [T; QUAD],
+    ) {
+        if aligned && n == QUAD {
+            // SAFETY: the caller's promise.
+            return unsafe { self.write::<T::Quad>(at / QUAD, values.into()) };
+        }
+        for (i, value) in values.into_iter().enumerate() {
+            if i < n {
+                // SAFETY: as above.
+                unsafe { self.write(at + i, value) };
+            }
+        }
     }
 }

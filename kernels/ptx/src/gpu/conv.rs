@@ -6,13 +6,13 @@
 
 use mambalite_kernels::arith::Arithmetic;
 
-use super::block::{Tile, barrier, block, each, each_row};
+use super::block::{QUAD, Scalar, Tile, barrier, block, each, each_quad};
 use super::parameters::Device;
 use super::picture::config;
 use super::product::{Columns, Element, Inputs, Sums, unrolled};
 use super::weight::weight;
 use crate::args::{self, Array, Patches};
-use crate::layout::{self, CHUNK, GROUP, Shared, Sizes, THREADS};
+use crate::layout::{self, CHUNK, GROUP, OUTPUTS, Shared, Sizes};
 
 /// Where the inputs of a convolution come from.
 pub(super) trait Source<A: Device> {
@@ -147,14 +147,13 @@ pub(super) unsafe fn conv3x3<A: Device, S: Source<A>>(
     };
     // SAFETY: as above.
     unsafe {
-        weight::<A, S::X>(params, &layout.inner, groups, sum, |group, p, o, acc| {
-            let (x, y) = place.group(group);
-            let (x, y) = (place.at.0 + x + p, place.at.1 + y);
-            if x >= place.size.0 || y >= place.size.1 {
-                return;
+        weight::<A, S::X>(params, &layout.inner, groups, sum, |o| {
+            let (x, y) = place.group(o.group);
+            let (x, y) = (place.at.0 + x + o.pixel, place.at.1 + y);
+            if x < place.size.0 && y < place.size.1 {
+                let pixel = place.first + y * place.size.0 + x;
+                residual.write_sum::<A>(out, pixel * outputs + o.first, (o.n, outputs), o.values);
             }
-            let at = (place.first + y * place.size.0 + x) * outputs + o;
-            out.write(at, residual.add::<A>(A::to_act(acc), at));
         });
     }
 }
@@ -168,6 +167,7 @@ pub(super) fn sizes<A: Arithmetic, X>(params: &args::Weight) -> Sizes {
             0 => 0,
             _ => params.first.outputs as usize,
         },
+        copies: params.copies.outputs as usize,
         outputs: params.outputs as usize,
         input: size_of::<X>(),
         act: size_of::<A::Act>(),
@@ -175,51 +175,58 @@ pub(super) fn sizes<A: Arithmetic, X>(params: &args::Weight) -> Sizes {
 }
 
 impl args::Residual {
-    /// Adds a value to the element of the tensor at its place.
+    /// Adds outputs to the tensor where there is one, and writes them.
+    ///
+    /// * `at` - the place of the first in both tensors. * `n` - how many of the four there are.
+    /// * `outputs` - those of a pixel.
     ///
     /// # Safety
-    /// The tensor is there, or none is.
+    /// The tensor has these places, or there is none; no other thread writes them.
     #[inline(always)]
-    pub(super) unsafe fn add<A: Device>(&self, value: A::Act, at: usize) -> A::Act {
-        if self.tensor.len == 0 {
-            return value;
+    pub(super) unsafe fn write_sum<A: Device>(
+        &self,
+        out: Array,
+        at: usize,
+        (n, outputs): (usize, usize),
+        values: [A::Acc; OUTPUTS],
+    ) {
+        let aligned = outputs.is_multiple_of(OUTPUTS);
+        let mut values = values.map(A::to_act);
+        if self.tensor.len > 0 {
+            // SAFETY: the caller's promise.
+            let other: [A::Act; OUTPUTS] = unsafe { self.tensor.read_quad(at, n, aligned) };
+            let (mut sums, others) = match self.tensor_first {
+                0 => (values, other),
+                _ => (other, values),
+            };
+            (A::REFERENCE.sum)(&A::sum(&self.sum), &mut sums, &others);
+            values = sums;
         }
-        // SAFETY: the caller's promise.
-        let other: A::Act = unsafe { self.tensor.read(at) };
-        let (a, b) = match self.tensor_first {
-            0 => (value, other),
-            _ => (other, value),
-        };
-        let mut sum = [a];
-        (A::REFERENCE.sum)(&A::sum(&self.sum), &mut sum, &[b]);
-        sum[0]
+        // SAFETY: as above.
+        unsafe { out.write_quad(at, n, aligned, values) };
     }
 }
 
-/// Writes `value(pixel, channel)` for each input of the tile, and zeros up to `len` a pixel.
+/// Writes four inputs of a pixel at a time to the tile, zeros outside of the patch.
+///
+/// * `values` - four inputs of a pixel from a channel on, of which so many there are.
 #[inline(always)]
-fn fill<X: Copy + Default>(
+fn fill<X: Scalar>(
     place: &Place,
     inputs: usize,
-    (rows, len): (&layout::Rows, usize),
-    value: impl Fn(usize, usize) -> X,
+    rows: &layout::Rows,
+    values: impl Fn(usize, usize, usize) -> [X; QUAD],
 ) {
     let tile = Tile::<X>::new(rows);
     let positions = layout::with_halo(place.tile.0, place.tile.1);
-    each_row(positions, len, THREADS, |position, c| {
-        let value = match place.pixel(position) {
-            Some(pixel) if c < inputs => value(pixel, c),
-            _ => X::default(),
+    each_quad(positions, inputs, |position, c| {
+        let values = match place.pixel(position) {
+            Some(pixel) => values(pixel, c, (inputs - c).min(QUAD)),
+            None => [X::default(); QUAD],
         };
-        // SAFETY: the layout has this element, which is this thread's.
-        unsafe { tile.write(position, c, value) };
+        // SAFETY: the layout has these elements, which are this thread's.
+        unsafe { tile.write_quad(position, c, values) };
     });
-}
-
-/// Returns rows of inputs with the length that products take.
-#[inline(always)]
-fn padded(rows: &layout::Rows, inputs: usize) -> (&layout::Rows, usize) {
-    (rows, inputs.next_multiple_of(CHUNK))
 }
 
 /// Pixels of pictures, bytes.
@@ -233,10 +240,16 @@ where
 
     #[inline(always)]
     unsafe fn fill(&self, place: &Place, inputs: usize, layout: &layout::Conv) {
-        fill(place, inputs, padded(&layout.x, inputs), |pixel, c| {
-            // SAFETY: the caller's promise.
-            let value = unsafe { self.1.read(pixel * inputs + c) };
-            A::pixel(&config(self.0, c), 0, value)
+        fill(place, inputs, &layout.x, |pixel, c, n| {
+            let mut values = [A::Act::default(); QUAD];
+            for (i, value) in values.iter_mut().enumerate() {
+                if i < n {
+                    // SAFETY: the caller's promise.
+                    let byte = unsafe { self.1.read(pixel * inputs + c + i) };
+                    *value = A::pixel(&config(self.0, c + i), 0, byte);
+                }
+            }
+            values
         });
     }
 }
@@ -252,9 +265,11 @@ where
 
     #[inline(always)]
     unsafe fn fill(&self, place: &Place, inputs: usize, layout: &layout::Conv) {
-        fill(place, inputs, padded(&layout.x, inputs), |pixel, c| {
+        let aligned = inputs.is_multiple_of(QUAD);
+        fill(place, inputs, &layout.x, |pixel, c, n| {
             // SAFETY: the caller's promise.
-            A::narrow(unsafe { self.0.read(pixel * inputs + c) })
+            let values = unsafe { self.0.read_quad(pixel * inputs + c, n, aligned) };
+            values.map(A::narrow)
         });
     }
 }
@@ -271,9 +286,10 @@ where
 
     #[inline(always)]
     unsafe fn fill(&self, place: &Place, inputs: usize, layout: &layout::Conv) {
-        fill::<A::Act>(place, inputs, (&layout.raw, inputs), |pixel, c| {
+        let aligned = inputs.is_multiple_of(QUAD);
+        fill::<A::Act>(place, inputs, &layout.raw, |pixel, c, n| {
             // SAFETY: the caller's promise.
-            unsafe { self.1.read(pixel * inputs + c) }
+            unsafe { self.1.read_quad(pixel * inputs + c, n, aligned) }
         });
         barrier();
         let positions = layout::with_halo(place.tile.0, place.tile.1);
@@ -301,7 +317,7 @@ pub(super) unsafe fn norm_rows<A: Device>(
     let (raw, x) = (Tile::<A::Act>::new(raw), Tile::<A::In>::new(x));
     // SAFETY: the caller's promise.
     let params = unsafe { A::norm(params) };
-    each(rows, THREADS, |row| {
+    each(rows, |row| {
         // SAFETY: as above.
         let out = unsafe { x.slice_mut(row, inputs.next_multiple_of(CHUNK)) };
         let (out, padding) = out.split_at_mut(inputs);

@@ -72,9 +72,3 @@ macro_rules! operators {
 operators!("f32", Float<f32>);
 operators!("w8a16", Fixed<i16>);
 operators!("w8a8", Fixed<i8>);
-
-entries! {
-    "fixed";
-    "_pack" (taps: u32, inputs: u32, outputs: u32, weights: Array, out: Array)
-        picture::pack(taps, inputs, outputs, weights, out);
-}

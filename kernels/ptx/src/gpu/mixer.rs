@@ -8,13 +8,13 @@
 use mambalite_kernels::config::{CONV1D_TAPS, Decay};
 use mambalite_kernels::rows::Rows;
 
-use super::block::{Tile, barrier, block, each, each_row, thread};
+use super::block::{QUAD, Scalar, Tile, barrier, block, each, each_quad, thread};
 use super::conv::{norm_rows, sizes};
 use super::parameters::{Device, Token};
-use super::product::{Columns, Element, Inputs, Sums};
+use super::product::{Columns, Element, Inputs, Outputs, Sums};
 use super::weight::weight;
 use crate::args::{self, Array, Patches};
-use crate::layout::{self, CHUNK, GROUP, SCAN_THREADS, Shared, THREADS};
+use crate::layout::{self, CHUNK, GROUP, OUTPUTS, SCAN_THREADS, Shared, THREADS};
 
 /// The pixels of a block, whatever their patch.
 struct Span {
@@ -44,23 +44,25 @@ impl Span {
 
     /// Copies pixels of `len` elements to a tile, and zeros where there is none.
     #[inline(always)]
-    unsafe fn load<T: Copy + Default>(
-        &self,
-        x: Array,
-        len: usize,
-        rows: &layout::Rows,
-        padded: usize,
-    ) {
+    unsafe fn load<T: Scalar>(&self, x: Array, len: usize, rows: &layout::Rows) {
         let tile = Tile::<T>::new(rows);
-        each_row(self.pixels, padded, THREADS, |pixel, at| {
-            let value = match pixel < self.there && at < len {
+        each_quad(self.pixels, len, |pixel, at| {
+            let mut values = [T::default(); QUAD];
+            if pixel < self.there {
+                let (from, n) = ((self.first + pixel) * len + at, (len - at).min(QUAD));
                 // SAFETY: the caller's promise.
-                true => unsafe { x.read((self.first + pixel) * len + at) },
-                false => T::default(),
-            };
-            // SAFETY: the tile has this element, which is this thread's.
-            unsafe { tile.write(pixel, at, value) };
+                values = unsafe { x.read_quad(from, n, len.is_multiple_of(QUAD)) };
+            }
+            // SAFETY: the tile has these elements, which are this thread's.
+            unsafe { tile.write_quad(pixel, at, values) };
         });
+    }
+
+    /// Returns the place of outputs in a tensor, if their pixel is there.
+    #[inline(always)]
+    fn place<T>(&self, o: &Outputs<T>, outputs: usize) -> Option<usize> {
+        let pixel = o.group * GROUP + o.pixel;
+        (pixel < self.there).then(|| (self.first + pixel) * outputs + o.first)
     }
 }
 
@@ -97,20 +99,29 @@ pub(super) unsafe fn norm<A: Device>(
         size_of::<A::Act>(),
     );
     // SAFETY: the caller's promise, here and below.
-    unsafe { span.load::<A::Act>(x, width, &raw, width) };
+    unsafe { span.load::<A::Act>(x, width, &raw) };
     barrier();
     let (raw, normed) = (Tile::<A::Act>::new(&raw), Tile::<A::Act>::new(&normed));
     // SAFETY: as above.
     let params = unsafe { A::norm(params) };
-    each(span.there, THREADS, |row| {
+    each(span.there, |row| {
         // SAFETY: as above.
         let (x, out) = unsafe { (raw.slice(row, width), normed.slice_mut(row, width)) };
         (A::REFERENCE.norm.acts)(&params, x, width, out);
+        for at in width..width.next_multiple_of(QUAD) {
+            // SAFETY: as above.
+            unsafe { normed.write(row, at, A::Act::default()) };
+        }
     });
     barrier();
-    each_row(span.there, width, THREADS, |pixel, at| {
+    each_quad(span.there, width, |pixel, at| {
+        let n = (width - at).min(QUAD);
         // SAFETY: as above.
-        unsafe { out.write((span.first + pixel) * width + at, normed.read(pixel, at)) };
+        unsafe {
+            let values = normed.read_quad(pixel, at);
+            let to = (span.first + pixel) * width + at;
+            out.write_quad(to, n, width.is_multiple_of(QUAD), values);
+        }
     });
 }
 
@@ -130,7 +141,7 @@ pub(super) unsafe fn in_proj<A: Device>(
     let sizes = sizes::<A, A::In>(params);
     let layout = layout::projection(&mut Shared::default(), span.pixels, &sizes, true);
     // SAFETY: the caller's promise, here and below.
-    unsafe { span.load::<A::Act>(x, sizes.inputs, &layout.raw, sizes.inputs) };
+    unsafe { span.load::<A::Act>(x, sizes.inputs, &layout.raw) };
     barrier();
     let rows = (&layout.raw, &layout.x);
     // SAFETY: as above.
@@ -148,10 +159,10 @@ pub(super) unsafe fn in_proj<A: Device>(
             &layout.inner,
             span.groups(),
             rows_of(&tile),
-            |group, p, o, acc| {
-                let pixel = group * GROUP + p;
-                if pixel < span.there {
-                    out.write((span.first + pixel) * sizes.outputs + o, A::to_act(acc));
+            |o| {
+                if let Some(at) = span.place(&o, sizes.outputs) {
+                    let aligned = sizes.outputs.is_multiple_of(OUTPUTS);
+                    out.write_quad(at, o.n, aligned, o.values.map(A::to_act));
                 }
             },
         );
@@ -181,6 +192,7 @@ pub(super) unsafe fn sequence<A: Device>(
     unsafe { convolve::<A>(conv1d, patches, &span, uz, (&u, u_out)) };
     barrier();
     let row = Tile::<A::Act>::new(&layout.projected);
+    let steps = Tile::<A::Acc>::new(&layout.steps);
     let rank = dt_sizes.inputs;
     // SAFETY: as above.
     unsafe {
@@ -189,32 +201,48 @@ pub(super) unsafe fn sequence<A: Device>(
             &layout.x_inner,
             span.groups(),
             rows_of(&u),
-            |group, p, o, acc| {
-                let (pixel, value) = (group * GROUP + p, A::to_act(acc));
-                row.write(pixel, o, value);
-                if o >= rank && pixel < span.there {
-                    let at = (span.first + pixel) * (projected - rank) + o - rank;
-                    bc_out.write(at, value);
-                }
-            },
+            |o| row.write_quad(o.group * GROUP + o.pixel, o.first, o.values.map(A::to_act)),
         );
     }
     barrier();
     // SAFETY: as above.
     unsafe {
+        store_bc::<A>(&span, &row, rank, projected - rank, bc_out);
         weight::<A, A::Act>(
             dt_proj,
             &layout.dt_inner,
             span.groups(),
             rows_of(&row),
-            |group, p, o, acc| {
-                let pixel = group * GROUP + p;
-                if pixel < span.there {
-                    dt_out.write((span.first + pixel) * inner + o, A::step_size(acc));
-                }
-            },
+            |o| steps.write_quad(o.group * GROUP + o.pixel, o.first, o.values),
         );
     }
+    barrier();
+    each_quad(span.there, inner, |pixel, at| {
+        let (to, n) = ((span.first + pixel) * inner + at, (inner - at).min(QUAD));
+        // SAFETY: as above.
+        unsafe {
+            let values = steps.read_quad(pixel, at).map(A::step_size);
+            dt_out.write_quad(to, n, inner.is_multiple_of(QUAD), values);
+        }
+    });
+}
+
+/// Writes (B, C) of a tile's pixels, which come after `rank` other values, `len` of them.
+#[inline(always)]
+unsafe fn store_bc<A: Device>(
+    span: &Span,
+    row: &Tile<A::Act>,
+    rank: usize,
+    len: usize,
+    out: Array,
+) {
+    each_quad(span.there, len, |pixel, at| {
+        // SAFETY: the caller's promise. B and C are of four states or a multiple.
+        unsafe {
+            let values = core::array::from_fn(|i| row.read(pixel, rank + at + i));
+            out.write_quad((span.first + pixel) * len + at, QUAD, true, values);
+        }
+    });
 }
 
 /// Convolves u causally: a thread goes along the pixels of a channel.
@@ -231,7 +259,7 @@ unsafe fn convolve<A: Device>(
     // Few channels leave threads for parts of the pixels.
     let parts = (THREADS as u32 / padded as u32).max(1) as usize;
     let part_len = span.pixels.div_ceil(parts);
-    each(parts * padded, THREADS, |item| {
+    each(parts * padded, |item| {
         let (part, e) = (item as u32 / padded as u32, item as u32 % padded as u32);
         let (part, e) = (part as usize, e as usize);
         let begin = part * part_len;
@@ -356,9 +384,8 @@ pub(super) unsafe fn out_proj<A: Device>(
     let span = Span::new(patches, pixels);
     let sizes = sizes::<A, A::In>(params);
     let layout = layout::projection(&mut Shared::default(), span.pixels, &sizes, false);
-    let padded = sizes.inputs.next_multiple_of(CHUNK);
     // SAFETY: the caller's promise, here and below.
-    unsafe { span.load::<A::In>(x, sizes.inputs, &layout.x, padded) };
+    unsafe { span.load::<A::In>(x, sizes.inputs, &layout.x) };
     barrier();
     let tile = Tile::<A::In>::new(&layout.x);
     // SAFETY: as above.
@@ -368,11 +395,9 @@ pub(super) unsafe fn out_proj<A: Device>(
             &layout.inner,
             span.groups(),
             rows_of(&tile),
-            |group, p, o, acc| {
-                let pixel = group * GROUP + p;
-                if pixel < span.there {
-                    let at = (span.first + pixel) * sizes.outputs + o;
-                    out.write(at, residual.add::<A>(A::to_act(acc), at));
+            |o| {
+                if let Some(at) = span.place(&o, sizes.outputs) {
+                    residual.write_sum::<A>(out, at, (o.n, sizes.outputs), o.values);
                 }
             },
         );

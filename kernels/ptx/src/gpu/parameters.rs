@@ -11,6 +11,7 @@ use mambalite_kernels::linear::Matrix;
 use mambalite_kernels::rows::Rows;
 use mambalite_kernels::{conv1d, gate, norm, scan, sum};
 
+use super::block::Scalar;
 use crate::args::{self, Array};
 
 impl Array {
@@ -55,7 +56,9 @@ type FloatTaps = ([f32; CONV1D_TAPS], f32);
 ///
 /// # Safety of its functions
 /// The arrays have the lengths that [`args`] says and the types of the precision.
-pub(super) trait Device: Arithmetic {
+pub(super) trait Device:
+    Arithmetic<Act: Scalar, In: Scalar, Acc: Scalar, Wide: Scalar>
+{
     /// What takes the accumulator of one output to its unit.
     type RowScale: Copy;
     /// The parameters of one channel's causal convolution.
@@ -257,7 +260,7 @@ pub(super) struct FixedChannel<const N: usize> {
     shift: u8,
 }
 
-impl<I: FixedInput> Device for Fixed<I> {
+impl<I: FixedInput + Scalar> Device for Fixed<I> {
     type RowScale = (i32, u8);
     type Taps = FixedTaps;
     type Channel<const N: usize> = FixedChannel<N>;

@@ -1,4 +1,4 @@
-//! Both ends of a run: weights in the order of the products, and the magnified pictures.
+//! The magnified pictures.
 #![expect(
     clippy::multiple_unsafe_ops_per_block,
     reason = "all rest on one promise: the arrays are those that the arguments say"
@@ -10,33 +10,7 @@ use mambalite_kernels::config::{Anchor, Config, Decay};
 use super::block::{block, thread};
 use super::parameters::Device;
 use crate::args::{self, Array, Patches};
-use crate::layout::{CHUNK, THREADS};
-
-/// Packs the weights of a matrix in fixed point: a thread a word of four inputs.
-///
-/// * `weights` - `[outputs, taps, inputs]`. * `out` - as [`args::Matrix::weights`], zeros beyond the
-///   inputs of a tap.
-#[inline(always)]
-pub(super) unsafe fn pack(taps: u32, inputs: u32, outputs: u32, weights: Array, out: Array) {
-    let word = (block() * THREADS + thread()) as u32;
-    if u64::from(word) >= out.len / CHUNK as u64 {
-        return;
-    }
-    let (rest, output) = (word / outputs, word % outputs);
-    let chunks = inputs.div_ceil(CHUNK as u32);
-    let (tap, chunk) = (rest / chunks, rest % chunks);
-    let first = (output * taps + tap) * inputs;
-    let bytes: [u8; CHUNK] = core::array::from_fn(|i| {
-        let k = chunk * CHUNK as u32 + i as u32;
-        match k < inputs {
-            // SAFETY: the caller's promise.
-            true => unsafe { weights.read((first + k) as usize) },
-            false => 0,
-        }
-    });
-    // SAFETY: as above.
-    unsafe { out.write(word as usize, u32::from_le_bytes(bytes)) };
-}
+use crate::layout::THREADS;
 
 /// Makes pixels of sub-pixels and anchor: threads `[patches, pixels, scale, channels]`, each for the
 /// `scale` values of a magnified row.

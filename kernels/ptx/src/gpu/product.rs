@@ -8,20 +8,21 @@ use core::arch::asm;
 
 use mambalite_kernels::arith::{Arithmetic, Fixed, FixedInput, Float, Operand};
 
-use super::block::each;
+use super::block::{QuadF32, QuadU32, Scalar, each};
 use super::parameters::Device;
 use crate::args;
-use crate::layout::{CHUNK, GROUP, OUTPUTS, THREADS};
+use crate::layout::{CHUNK, GROUP, OUTPUTS};
 
 /// Sums of the pixels of a group.
 pub(super) type Sums<A> = [[<A as Arithmetic>::Acc; OUTPUTS]; GROUP];
 
 /// The part of a matrix that a thread multiplies with.
 pub(super) struct Columns {
+    /// The weights of the first tap and the thread's outputs.
     weights: u64,
-    outputs: usize,
+    /// Quads of outputs.
+    quads: usize,
     inputs: usize,
-    rows: [usize; OUTPUTS],
 }
 
 /// Inputs of a tap of the pixels of a group.
@@ -41,7 +42,7 @@ impl<X> Inputs<X> {
 }
 
 /// The type of a product's inputs.
-pub(super) trait Element<A: Device>: Operand<A::Acc> {
+pub(super) trait Element<A: Device>: Operand<A::Acc> + Scalar {
     /// Whether a zero outside the picture could change a sum: it must be left out then.
     const LEAVE_OUT: bool;
 
@@ -77,15 +78,29 @@ macro_rules! unrolled {
 
 pub(super) use unrolled;
 
-/// Words as one load takes them.
-#[derive(Clone, Copy)]
-#[repr(C, align(16))]
-struct Four([f32; 4]);
-
-/// As [`Four`].
+/// Two words as one load takes them.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
 struct Two([u32; 2]);
+
+impl From<Two> for [u32; 2] {
+    #[inline(always)]
+    fn from(words: Two) -> Self {
+        words.0
+    }
+}
+
+/// Four words as one load takes them.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+struct Four([Two; 2]);
+
+impl From<Four> for [Two; 2] {
+    #[inline(always)]
+    fn from(words: Four) -> Self {
+        words.0
+    }
+}
 
 impl Element<Float<f32>> for f32 {
     const LEAVE_OUT: bool = true;
@@ -102,27 +117,29 @@ impl Element<Float<f32>> for f32 {
 
     #[inline(always)]
     unsafe fn add(columns: &Columns, tap: usize, x: Inputs<f32>, sums: &mut Sums<Float<f32>>) {
-        let &Columns {
-            outputs, inputs, ..
-        } = columns;
-        let mut at = (columns.weights as *const f32).wrapping_add(tap * inputs * outputs);
+        let &Columns { quads, inputs, .. } = columns;
+        let mut at = (columns.weights as *const QuadF32).wrapping_add(tap * inputs * quads);
         let mut k = 0;
-        while k + CHUNK <= inputs {
-            // SAFETY: the caller's promise; rows begin at multiples of 16 bytes.
-            let quads = unrolled!(pixels | P | unsafe { read::<Four>(x.pixel(P), k / CHUNK) }.0);
-            for i in 0..CHUNK {
-                // SAFETY: the caller's promise.
-                unsafe { columns.add_input(at, unrolled!(pixels | P | quads[P][i]), sums) };
-                at = at.wrapping_add(outputs);
+        // Two chunks at a time, so that the address of the second one is that of the first.
+        while k + 2 * CHUNK <= inputs {
+            // SAFETY: the caller's promise, here and below; rows begin at multiples of 16 bytes.
+            unsafe {
+                add_chunk(&mut at, quads, x, k / CHUNK, sums);
+                add_chunk(&mut at, quads, x, k / CHUNK + 1, sums);
             }
+            k += 2 * CHUNK;
+        }
+        if k + CHUNK <= inputs {
+            // SAFETY: as above.
+            unsafe { add_chunk(&mut at, quads, x, k / CHUNK, sums) };
             k += CHUNK;
         }
         while k < inputs {
-            // SAFETY: the caller's promise.
-            let x = unrolled!(pixels | P | unsafe { read::<f32>(x.pixel(P), k) });
             // SAFETY: as above.
-            unsafe { columns.add_input(at, x, sums) };
-            at = at.wrapping_add(outputs);
+            unsafe {
+                let x = unrolled!(pixels |P| read::<f32>(x.pixel(P), k));
+                add_input(&mut at, quads, x, sums);
+            }
             k += 1;
         }
     }
@@ -138,25 +155,46 @@ unsafe fn read<T: Copy>(first: *const u8, at: usize) -> T {
     unsafe { first.cast::<T>().wrapping_add(at).read() }
 }
 
-impl Columns {
-    /// Adds the products of an input of each pixel with the weights at `at`.
-    ///
-    /// # Safety
-    /// The weights are there.
-    #[inline(always)]
-    unsafe fn add_input(&self, at: *const f32, x: [f32; GROUP], sums: &mut Sums<Float<f32>>) {
-        // SAFETY: the caller's promise.
-        let weights = unrolled!(outputs | J | unsafe { at.wrapping_add(self.rows[J]).read() });
-        unrolled!(
-            pixels
-                | P
-                | unrolled!(
-                    outputs | J | {
-                        sums[P][J] = Float::<f32>::multiply_add(sums[P][J], weights[J], x[P]);
-                    }
-                )
-        );
+/// Adds the products of a chunk of inputs of each pixel.
+///
+/// # Safety
+/// The weights are there, and the inputs.
+#[inline(always)]
+unsafe fn add_chunk(
+    at: &mut *const QuadF32,
+    quads: usize,
+    x: Inputs<f32>,
+    chunk: usize,
+    sums: &mut Sums<Float<f32>>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let x: [[f32; CHUNK]; GROUP] =
+            unrolled!(pixels |P| read::<QuadF32>(x.pixel(P), chunk).into());
+        add_input(at, quads, unrolled!(pixels |P| x[P][0]), sums);
+        add_input(at, quads, unrolled!(pixels |P| x[P][1]), sums);
+        add_input(at, quads, unrolled!(pixels |P| x[P][2]), sums);
+        add_input(at, quads, unrolled!(pixels |P| x[P][3]), sums);
     }
+}
+
+/// Adds the products of an input of each pixel, and goes on to the weights of the next one.
+///
+/// # Safety
+/// The weights are there.
+#[inline(always)]
+unsafe fn add_input(
+    at: &mut *const QuadF32,
+    quads: usize,
+    x: [f32; GROUP],
+    sums: &mut Sums<Float<f32>>,
+) {
+    // SAFETY: the caller's promise.
+    let weights: [f32; OUTPUTS] = unsafe { at.read() }.into();
+    unrolled!(pixels |P| unrolled!(outputs |J| {
+        sums[P][J] = Float::<f32>::multiply_add(sums[P][J], weights[J], x[P]);
+    }));
+    *at = at.wrapping_add(quads);
 }
 
 /// Adds up products in fixed point; `dot` adds those of a chunk of inputs `W` with four weights.
@@ -164,31 +202,39 @@ impl Columns {
 /// # Safety
 /// As [`Element::add`].
 #[inline(always)]
-unsafe fn add_fixed<X, W: Copy>(
+unsafe fn add_fixed<X, W: Copy, Pair: Copy + Into<[W; 2]>>(
     columns: &Columns,
     tap: usize,
     x: Inputs<X>,
     sums: &mut [[i32; OUTPUTS]; GROUP],
     dot: impl Fn(i32, W, u32) -> i32,
 ) {
-    let chunks = columns.inputs.div_ceil(CHUNK);
-    let weights = columns.weights as *const u32;
-    let mut at = weights.wrapping_add(tap * chunks * columns.outputs);
-    for chunk in 0..chunks {
-        // SAFETY: the caller's promise: the matrix is packed, and rows are zero up to a chunk.
-        let weights = unrolled!(outputs | J | unsafe { at.wrapping_add(columns.rows[J]).read() });
-        unrolled!(
-            pixels | P | {
-                // SAFETY: as above.
-                let x: W = unsafe { read(x.pixel(P), chunk) };
-                unrolled!(outputs | J | sums[P][J] = dot(sums[P][J], x, weights[J]));
-            }
-        );
-        at = at.wrapping_add(columns.outputs);
+    let (quads, chunks) = (columns.quads, columns.inputs.div_ceil(CHUNK));
+    let mut at = (columns.weights as *const QuadU32).wrapping_add(tap * chunks * quads);
+    let mut add = |x: [W; GROUP]| {
+        // SAFETY: the caller's promise.
+        let weights: [u32; OUTPUTS] = unsafe { at.read() }.into();
+        unrolled!(pixels |P| unrolled!(outputs |J| {
+            sums[P][J] = dot(sums[P][J], x[P], weights[J]);
+        }));
+        at = at.wrapping_add(quads);
+    };
+    let mut chunk = 0;
+    while chunk + 2 <= chunks {
+        // SAFETY: as above.
+        let x: [[W; 2]; GROUP] =
+            unsafe { unrolled!(pixels |P| read::<Pair>(x.pixel(P), chunk / 2).into()) };
+        add(unrolled!(pixels |P| x[P][0]));
+        add(unrolled!(pixels |P| x[P][1]));
+        chunk += 2;
+    }
+    if chunk < chunks {
+        // SAFETY: as above.
+        add(unsafe { unrolled!(pixels |P| read::<W>(x.pixel(P), chunk)) });
     }
 }
 
-impl<I: FixedInput> Element<Fixed<I>> for i16
+impl<I: FixedInput + Scalar> Element<Fixed<I>> for i16
 where
     Fixed<I>: Device<Acc = i32>,
 {
@@ -208,7 +254,7 @@ where
     unsafe fn add(columns: &Columns, tap: usize, x: Inputs<i16>, sums: &mut Sums<Fixed<I>>) {
         // SAFETY: the caller's promise.
         unsafe {
-            add_fixed(columns, tap, x, sums, |sum, x: Two, weights| {
+            add_fixed::<_, Two, Four>(columns, tap, x, sums, |sum, x, weights| {
                 dp2a_high(dp2a_low(sum, x.0[0], weights), x.0[1], weights)
             });
         }
@@ -233,7 +279,7 @@ impl Element<Fixed<i8>> for i8 {
     unsafe fn add(columns: &Columns, tap: usize, x: Inputs<i8>, sums: &mut Sums<Fixed<i8>>) {
         // SAFETY: the caller's promise.
         unsafe {
-            add_fixed(columns, tap, x, sums, |sum, x: u32, weights| {
+            add_fixed::<_, u32, Two>(columns, tap, x, sums, |sum, x, weights| {
                 dp4a(sum, x, weights)
             });
         }
@@ -271,10 +317,20 @@ dot!(
     "Adds the products of two half words with the upper two bytes."
 );
 
+/// Four outputs of a pixel, of which `n` are there, from `first` on, in the unit of the outputs.
+#[derive(Clone, Copy)]
+pub(super) struct Outputs<T> {
+    pub(super) group: usize,
+    /// Pixel in the group.
+    pub(super) pixel: usize,
+    pub(super) first: usize,
+    pub(super) n: usize,
+    pub(super) values: [T; OUTPUTS],
+}
+
 /// Multiplies groups of pixels with a matrix.
 ///
-/// * `sum` - adds the products of a group's inputs, tap by tap. * `emit` - takes an output:
-///   group, pixel in it, row of the matrix, result in the unit of the outputs.
+/// * `sum` - adds the products of a group's inputs, tap by tap. * `emit` - takes outputs.
 ///
 /// # Safety
 /// The matrix is as [`args::Matrix`] says.
@@ -283,38 +339,34 @@ pub(super) unsafe fn product<A: Device, X: Element<A>>(
     matrix: &args::Matrix,
     groups: usize,
     sum: impl Fn(&Columns, usize, &mut Sums<A>),
-    mut emit: impl FnMut(usize, usize, usize, A::Acc),
+    mut emit: impl FnMut(Outputs<A::Acc>),
 ) {
     let outputs = matrix.outputs as usize;
-    let lanes = outputs.div_ceil(OUTPUTS);
-    each(groups * lanes, THREADS, |item| {
-        let (group, lane) = (item as u32 / lanes as u32, item as u32 % lanes as u32);
-        let (group, lane) = (group as usize, lane as usize);
-        // Rows beyond the last one are summed as the last one, and not emitted.
+    let quads = outputs.div_ceil(OUTPUTS) as u32;
+    each(groups * quads as usize, |item| {
+        let (group, quad) = (item as u32 / quads, item as u32 % quads);
+        let (group, first) = (group as usize, quad as usize * OUTPUTS);
         let columns = Columns {
-            weights: matrix.weights.address,
-            outputs,
+            weights: matrix.weights.address + u64::from(quad) * size_of::<QuadU32>() as u64,
+            quads: quads as usize,
             inputs: matrix.inputs as usize,
-            rows: unrolled!(outputs | J | (lane + J * lanes).min(outputs - 1)),
         };
+        // Outputs beyond the last one have weights of zero; they are summed, and nobody sees them.
+        let row = |j: usize| (first + j).min(outputs - 1);
         // SAFETY: the caller's promise.
-        let bias = unrolled!(outputs | J | unsafe { A::bias_of(matrix, columns.rows[J]) });
-        let mut sums = [unrolled!(outputs | J | X::begin(bias[J])); GROUP];
+        let bias = unrolled!(outputs |J| unsafe { A::bias_of(matrix, row(J)) });
+        let mut sums = [unrolled!(outputs |J| X::begin(bias[J])); GROUP];
         sum(&columns, group, &mut sums);
-        unrolled!(
-            outputs
-                | J
-                | if lane + J * lanes < outputs {
-                    let row = columns.rows[J];
-                    // SAFETY: as above.
-                    let scale = unsafe { A::scale_of(matrix, row) };
-                    unrolled!(
-                        pixels | P | {
-                            let acc = X::end(sums[P][J], bias[J]);
-                            emit(group, P, row, A::rescale_by(&scale, acc));
-                        }
-                    );
-                }
-        );
+        // SAFETY: as above.
+        let scale = unrolled!(outputs |J| unsafe { A::scale_of(matrix, row(J)) });
+        unrolled!(pixels |P| emit(Outputs {
+            group,
+            pixel: P,
+            first,
+            n: (outputs - first).min(OUTPUTS),
+            values: unrolled!(outputs |J| {
+                A::rescale_by(&scale[J], X::end(sums[P][J], bias[J]))
+            }),
+        }));
     });
 }

@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-use bytemuck::Pod;
+use bytemuck::{Pod, Zeroable};
 use mambalite_kernels::Model;
 use mambalite_kernels::config::{Anchor, Config};
 use mambalite_kernels::linear::{Matrix, Weights};
@@ -14,7 +14,7 @@ use mambalite_kernels::network::{Block, First, Group, Last, Section};
 use super::describe::{Addresses, Describe};
 use super::{Launch, Memory, Program, ProgramError};
 use crate::args::{self, Array, Patches};
-use crate::layout::{self, CHUNK, GROUP, SCAN_THREADS, SHARED_MAX, Shared, Sizes, THREADS};
+use crate::layout::{self, GROUP, OUTPUTS, SCAN_THREADS, SHARED_MAX, Shared, Sizes, THREADS};
 
 /// Alignment of each tensor in the arena, in bytes.
 const ALIGN: u64 = 256;
@@ -82,7 +82,7 @@ pub(super) struct Builder<'m, A> {
     patches: Patches,
     arena: Arena,
     tensors: Tensors,
-    prepare: Vec<Launch>,
+    image: Vec<u8>,
     launches: Vec<Launch>,
     arithmetic: PhantomData<A>,
 }
@@ -112,13 +112,13 @@ impl<A: Describe> Builder<'_, A> {
             patches,
             tensors: Tensors::new::<A>(&mut arena, model.config(), pixels),
             arena,
-            prepare: Vec::new(),
+            image: bytes.to_vec(),
             launches: Vec::new(),
             arithmetic: PhantomData,
         };
         builder.network()?;
         Ok(Program {
-            prepare: builder.prepare,
+            image: builder.image,
             launches: builder.launches,
             arena_bytes: (builder.arena.next - builder.arena.begin) as usize,
             input: builder.tensors.bytes,
@@ -407,27 +407,16 @@ impl<A: Describe> Builder<'_, A> {
         }
     }
 
+    /// Returns a matrix, and packs its weights into the image.
     fn matrix(&mut self, matrix: &Matrix<'_, A>, taps: usize) -> args::Matrix {
+        let at = self.image.len().next_multiple_of(ALIGN as usize);
+        self.image.resize(at, 0);
+        let len = pack(&mut self.image, matrix, taps);
         let mut args = self.at.matrix(matrix, taps);
-        if A::PACKED {
-            let inputs = args.inputs as usize;
-            let words = taps * inputs.div_ceil(CHUNK) * matrix.outputs;
-            let packed = self.arena.take::<u8>(words * CHUNK);
-            self.prepare.push(Launch {
-                entry: "fixed_pack".into(),
-                blocks: words.div_ceil(THREADS) as u32,
-                block: THREADS as u32,
-                shared: 0,
-                args: vec![
-                    raw(taps as u32),
-                    raw(args.inputs),
-                    raw(args.outputs),
-                    raw(args.weights),
-                    raw(packed),
-                ],
-            });
-            args.weights = packed;
-        }
+        args.weights = Array {
+            address: self.at.there + at as u64,
+            len: len as u64,
+        };
         args
     }
 
@@ -468,10 +457,37 @@ fn sizes_of<A: Describe, X>(weights: &Weights<'_, A>, taps: usize) -> Sizes {
     Sizes {
         inputs: first.inputs / taps,
         rank,
+        copies: match weights {
+            Weights::IdentityRows { copies, .. } => copies.outputs,
+            _ => 0,
+        },
         outputs: weights.outputs(),
         input: size_of::<X>(),
         act: size_of::<A::Act>(),
     }
+}
+
+/// Appends a matrix's weights as products take them, and returns how many.
+fn pack<A: Describe>(image: &mut Vec<u8>, matrix: &Matrix<'_, A>, taps: usize) -> usize {
+    let (outputs, inputs) = (matrix.outputs, matrix.inputs / taps);
+    let chunk = A::WEIGHTS_PACKED;
+    let mut len = 0;
+    for tap in 0..taps {
+        for first in (0..inputs).step_by(chunk) {
+            for o in 0..outputs.next_multiple_of(OUTPUTS) {
+                for k in first..first + chunk {
+                    let there = k < inputs && o < outputs;
+                    let weight = there.then(|| {
+                        let at = A::weight_index((outputs, matrix.inputs), o, tap * inputs + k);
+                        matrix.weights[at]
+                    });
+                    image.extend_from_slice(bytemuck::bytes_of(&weight.unwrap_or(A::Weight::zeroed())));
+                    len += 1;
+                }
+            }
+        }
+    }
+    len
 }
 
 /// Returns an argument's bytes.

@@ -5,12 +5,13 @@ use mambalite_kernels::config::Decay;
 use mambalite_kernels::linear::Matrix;
 
 use crate::args::{self, Array};
+use crate::layout::CHUNK;
 
 /// The parameters of a precision, as arguments.
 pub(super) trait Describe: Arithmetic {
     const NAME: &'static str;
-    /// Whether products take weights as `pack` leaves them.
-    const PACKED: bool;
+    /// Inputs whose weights of an output stand together: those of a word.
+    const WEIGHTS_PACKED: usize;
     fn scale_arrays<'a>(scale: &Self::Scale<'a>) -> (&'a [i32], &'a [u8]);
     fn norm_args(at: &Addresses, params: &Self::Norm<'_>) -> args::Norm;
     fn conv1d_args(at: &Addresses, params: &Self::Conv1d<'_>) -> args::Conv1d;
@@ -54,7 +55,7 @@ impl Addresses {
 
 impl Describe for Float<f32> {
     const NAME: &'static str = "f32";
-    const PACKED: bool = false;
+    const WEIGHTS_PACKED: usize = 1;
 
     fn scale_arrays<'a>((): &()) -> (&'a [i32], &'a [u8]) {
         (&[], &[])
@@ -98,7 +99,7 @@ impl Describe for Float<f32> {
 
 impl<I: FixedInput> Describe for Fixed<I> {
     const NAME: &'static str = if I::BITS == 8 { "w8a8" } else { "w8a16" };
-    const PACKED: bool = true;
+    const WEIGHTS_PACKED: usize = CHUNK;
 
     fn scale_arrays<'a>(scale: &Self::Scale<'a>) -> (&'a [i32], &'a [u8]) {
         (scale.multiplier, scale.shift)

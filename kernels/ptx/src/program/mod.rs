@@ -36,7 +36,7 @@ pub struct Launch {
 /// Where a program's memory is, in the device's addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// The model file, 16-byte aligned.
+    /// [`Program::image`], 256-byte aligned.
     pub model: u64,
     /// The arena, 256-byte aligned.
     pub arena: u64,
@@ -45,8 +45,9 @@ pub struct Memory {
 /// The launches of a network in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// What brings the weights into the order of the products: once, before the first run.
-    pub prepare: Vec<Launch>,
+    /// What the device has to hold at `memory.model`: the model file and its weights, packed. The same
+    /// for all patches.
+    pub image: Vec<u8>,
     /// The launches of a run.
     pub launches: Vec<Launch>,
     /// Bytes of the arena.
@@ -109,7 +110,7 @@ impl From<ModelError> for ProgramError {
 impl Program {
     /// Plans a network on patches.
     ///
-    /// * `bytes` - the model file, of which the device has a copy at `memory.model`.
+    /// * `bytes` - the model file.
     ///
     /// # Errors
     /// [`ProgramError`].
