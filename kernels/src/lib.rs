@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![cfg_attr(vfma, feature(core_float_math))]
+#![cfg_attr(target_arch = "nvptx64", feature(asm_experimental_arch))]
 #[cfg(any(feature = "std", test))]
 extern crate std;
 

@@ -5,7 +5,8 @@
 
 /// Rows and columns on each side of a pixel that the bicubic anchor sees.
 pub const BICUBIC_REACH: usize = 2;
-const TAPS: usize = 2 * BICUBIC_REACH + 1;
+/// Rows or columns that a value of the bicubic anchor is computed of.
+pub const TAPS: usize = 2 * BICUBIC_REACH + 1;
 
 /// Cubic weights (a = -0.5) of the taps -2 to 2 for sub-pixel `phase` of `scale`, Q.10.
 ///
@@ -41,8 +42,8 @@ const fn weights(scale: i64, phase: i64) -> [i32; TAPS] {
     out
 }
 
-/// `[scale - 2][phase][tap]`.
-const WEIGHTS: [[[i32; TAPS]; 4]; 3] = {
+/// Cubic weights `[scale - 2][phase][tap]`, Q.10, of the taps -2 to 2.
+pub const WEIGHTS: [[[i32; TAPS]; 4]; 3] = {
     let mut out = [[[0; TAPS]; 4]; 3];
     let mut scale = 2;
     while scale <= 4 {
@@ -57,11 +58,22 @@ const WEIGHTS: [[[i32; TAPS]; 4]; 3] = {
 };
 
 /// Returns the index that `i` mirrors to in `0..len` (the border pixel is repeated).
-#[inline]
+#[inline(always)]
 pub fn mirror(i: isize, len: usize) -> usize {
     let len = len as isize;
+    if (0..len).contains(&i) {
+        return i as usize;
+    }
     let i = i.rem_euclid(2 * len);
     (if i < len { i } else { 2 * len - 1 - i }) as usize
+}
+
+/// Returns the sum of the values, each times its weight: exact in 32 bits.
+#[inline(always)]
+pub fn weighted(weights: &[i32; TAPS], values: [i32; TAPS]) -> i32 {
+    let [a, b, c, d, e] = *weights;
+    let [p, q, r, s, t] = values;
+    a * p + b * q + c * r + d * s + e * t
 }
 
 /// Computes the vertical half of bicubic magnification: what row `dy` of the rows that LR row `y`
@@ -83,11 +95,10 @@ pub fn bicubic_column<'p>(
         &row[..out.len()]
     });
     let [p, q, r, s, t] = rows;
-    let [a, b, c, d, e] = WEIGHTS[scale - 2][dy];
+    let weights = WEIGHTS[scale - 2][dy];
     let pixels = p.iter().zip(q).zip(r).zip(s).zip(t);
     for (out, ((((p, q), r), s), t)) in out.iter_mut().zip(pixels) {
-        let [p, q, r, s, t] = [p, q, r, s, t].map(|&pixel| i32::from(pixel));
-        *out = a * p + b * q + c * r + d * s + e * t;
+        *out = weighted(&weights, [p, q, r, s, t].map(|&pixel| i32::from(pixel)));
     }
 }
 
@@ -132,9 +143,9 @@ fn bicubic_of<const CHANNELS: usize>(
             }
         };
         for channel in 0..CHANNELS {
-            let [a, b, c, d, e] = values.map(|value| value[channel]);
-            for (out, w) in out.iter_mut().zip(weights) {
-                out[channel] = w[0] * a + w[1] * b + w[2] * c + w[3] * d + w[4] * e;
+            let values = values.map(|value| value[channel]);
+            for (out, weights) in out.iter_mut().zip(weights) {
+                out[channel] = weighted(weights, values);
             }
         }
     }

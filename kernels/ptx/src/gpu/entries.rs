@@ -64,7 +64,7 @@ macro_rules! operators {
                 mixer::out_proj::<$arith>(&weight, &patches, pixels, x, &residual, out);
             "_picture" (pictures: args::Pictures, patches: Patches, bytes: Array, x: Array,
                 out: Array)
-                picture::picture::<$arith>(&pictures, &patches, (bytes, x), out);
+                picture::picture::<$arith>(&pictures, &patches, bytes, x, out);
         }
     };
 }

@@ -254,7 +254,7 @@ unsafe fn convolve<A: Device>(
     uz: Array,
     (tile, out): (&Tile<A::In>, Array),
 ) {
-    let inner = params.inner as usize;
+    let (inner, pixels) = (params.inner as usize, patches.pixels() as u32);
     let padded = inner.next_multiple_of(CHUNK);
     // Few channels leave threads for parts of the pixels.
     let parts = (THREADS as u32 / padded as u32).max(1) as usize;
@@ -278,7 +278,7 @@ unsafe fn convolve<A: Device>(
             // SAFETY: as above.
             unsafe { uz.read(pixel * 2 * inner + e) }
         };
-        let mut before = (span.first + begin) as u32 % patches.pixels() as u32;
+        let mut before = (span.first + begin) as u32 % pixels;
         let mut x = [A::Act::default(); CONV1D_TAPS];
         if begin < there {
             for tap in 0..CONV1D_TAPS - 1 {
@@ -288,20 +288,25 @@ unsafe fn convolve<A: Device>(
                 }
             }
         }
-        for pixel in begin..end {
-            let mut value = A::In::default();
-            if pixel < there {
-                if before as usize == patches.pixels() {
-                    (before, x) = (0, Default::default());
-                }
-                before += 1;
-                x = [x[1], x[2], x[3], read(span.first + pixel)];
-                value = A::convolve(&taps, &x);
-                // SAFETY: as above.
-                unsafe { out.write((span.first + pixel) * inner + e, value) };
+        let mut at = (span.first + begin) * inner + e;
+        let mut u_at = 2 * at - e;
+        for pixel in begin..there {
+            if before == pixels {
+                (before, x) = (0, Default::default());
             }
+            before += 1;
+            // SAFETY: as above.
+            x = [x[1], x[2], x[3], unsafe { uz.read(u_at) }];
+            let value = A::convolve(&taps, &x);
+            // SAFETY: as above.
+            unsafe { out.write(at, value) };
             // SAFETY: as above.
             unsafe { tile.write(pixel, e, value) };
+            (at, u_at) = (at + inner, u_at + 2 * inner);
+        }
+        for pixel in begin.max(there)..end {
+            // SAFETY: as above.
+            unsafe { tile.write(pixel, e, A::In::default()) };
         }
     });
 }
@@ -347,19 +352,21 @@ unsafe fn scan_patch<A: Device, const N: usize>(
     let channel = unsafe { A::channel::<N>(params, e) };
     let gate = A::gate(gate);
     let mut states = [A::Wide::default(); N];
+    // Places of the pixel's values, of z in (u, z).
+    let (mut at, mut z_at) = (first * inner + e, (2 * first + 1) * inner + e);
     for pixel in first..first + pixels {
         // SAFETY: as above. Pixels of (B, C) are a multiple of 16 bytes long.
         let (token, z): (_, A::Act) = unsafe {
             let Aligned([b, c]) = bc.read::<Aligned<[[A::Act; N]; 2]>>(pixel);
-            let (u, dt) = (u.read(pixel * inner + e), dt.read(pixel * inner + e));
-            let z = uz.read(pixel * 2 * inner + inner + e);
-            (Token { u, dt, b, c }, z)
+            let (u, dt) = (u.read(at), dt.read(at));
+            (Token { u, dt, b, c }, uz.read(z_at))
         };
         let y = A::scan(&channel, decay, &token, &mut states);
         let mut gated = [A::In::default()];
         (A::REFERENCE.gate)(&gate, &[y], Rows::packed(&[z], 1), &mut gated);
         // SAFETY: as above.
-        unsafe { out.write(pixel * inner + e, gated[0]) };
+        unsafe { out.write(at, gated[0]) };
+        (at, z_at) = (at + inner, z_at + 2 * inner);
     }
 }
 

@@ -72,19 +72,6 @@ pub(super) trait Device:
     /// See [`Device`].
     unsafe fn matrix<'a>(args: &args::Matrix) -> Matrix<'a, Self>;
 
-    /// Returns an output's bias, zero where there is none.
-    ///
-    /// # Safety
-    /// See [`Device`].
-    #[inline(always)]
-    unsafe fn bias_of(args: &args::Matrix, row: usize) -> Self::Acc {
-        match args.bias.len {
-            0 => Self::Acc::default(),
-            // SAFETY: the caller's promise.
-            _ => Self::bias(unsafe { args.bias.read(row) }),
-        }
-    }
-
     /// Returns an output's scale.
     ///
     /// # Safety

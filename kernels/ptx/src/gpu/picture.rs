@@ -9,77 +9,109 @@ use mambalite_kernels::config::{Anchor, Config, Decay};
 
 use super::block::{block, thread};
 use super::parameters::Device;
+use super::product::unrolled;
 use crate::args::{self, Array, Patches};
 use crate::layout::THREADS;
 
-/// Makes pixels of sub-pixels and anchor: threads `[patches, pixels, scale, channels]`, each for the
-/// `scale` values of a magnified row.
+/// Makes pixels of sub-pixels and anchor: threads `[patches, pixels, channels]`, each for the values
+/// that a value becomes.
 #[inline(always)]
 pub(super) unsafe fn picture<A: Device>(
     pictures: &args::Pictures,
     patches: &Patches,
-    (bytes, x): (Array, Array),
+    bytes: Array,
+    x: Array,
     out: Array,
 ) {
-    let thread = block() * THREADS + thread();
-    let (channels, scale) = (pictures.channels as usize, pictures.scale as usize);
-    let (width, height, pixels) = (
-        patches.width as usize,
-        patches.height as usize,
-        patches.pixels(),
-    );
-    if thread >= patches.count as usize * pixels * scale * channels {
+    // SAFETY: the caller's promise. The scale is a constant in each.
+    unsafe {
+        match pictures.scale {
+            2 => magnify::<A, 2>(pictures, patches, bytes, x, out),
+            3 => magnify::<A, 3>(pictures, patches, bytes, x, out),
+            _ => magnify::<A, 4>(pictures, patches, bytes, x, out),
+        }
+    }
+}
+
+/// As [`picture`].
+#[inline(always)]
+unsafe fn magnify<A: Device, const SCALE: usize>(
+    pictures: &args::Pictures,
+    patches: &Patches,
+    bytes: Array,
+    x: Array,
+    out: Array,
+) {
+    let item = (block() * THREADS + thread()) as u32;
+    let (channels, width) = (pictures.channels, patches.width);
+    let pixels = patches.pixels() as u32;
+    if item >= patches.count * pixels * channels {
         return;
     }
-    let (rest, channel) = (thread / channels, thread % channels);
-    let (pixel, dy) = (rest / scale, rest % scale);
+    let (pixel, channel) = (item / channels, item % channels);
     let (patch, at) = (pixel / pixels, pixel % pixels);
-    // SAFETY: the caller's promise.
-    let (bytes, x): (&[u8], &[A::Act]) = unsafe { (bytes.slice(), x.slice()) };
-    let Some(x) = x.get((pixel * channels + channel) * scale * scale + dy * scale..) else {
-        return;
-    };
-    let bytes = bytes
-        .get(patch * pixels * channels + channel..)
-        .unwrap_or_default();
-    let config = config(pictures, channel);
-    let mut anchors = [0; 4];
     let (row, column) = (at / width, at % width);
+    let config = config(pictures, channel as usize);
+    // SAFETY: the caller's promise.
+    let window = unsafe { window(&config, patches, bytes, (patch * pixels, row, column), channel) };
+    for dy in 0..SCALE {
+        let weights = &anchor::WEIGHTS[SCALE - 2][dy];
+        let columns = unrolled!(taps |C| anchor::weighted(weights, window[C]));
+        let row = (patch * patches.height + row) as usize * SCALE + dy;
+        let first = (row * width as usize + column as usize) * SCALE;
+        for dx in 0..SCALE {
+            let from = item as usize * SCALE * SCALE + dy * SCALE + dx;
+            // SAFETY: as above.
+            let x: A::Act = unsafe { x.read(from) };
+            let value = match config.anchor {
+                Anchor::None => A::centred(&config, 0, x),
+                Anchor::Nearest => A::anchored(x, window[CENTRE][CENTRE] << 20),
+                Anchor::Bicubic => {
+                    let weights = &anchor::WEIGHTS[SCALE - 2][dx];
+                    A::anchored(x, anchor::weighted(weights, columns))
+                }
+            };
+            let to = (first + dx) * channels as usize + channel as usize;
+            // SAFETY: as above.
+            unsafe { out.write(to, A::to_pixel(value)) };
+        }
+    }
+}
+
+/// The tap at a pixel itself.
+const CENTRE: usize = anchor::BICUBIC_REACH;
+
+/// Returns a channel of the pixels around one of a patch, mirrored at its borders: `[column][row]`;
+/// of those around it only what the anchor looks at.
+///
+/// * `place` - the first pixel of the patch, row and column in it.
+#[inline(always)]
+unsafe fn window(
+    config: &Config,
+    patches: &Patches,
+    bytes: Array,
+    (first, row, column): (u32, u32, u32),
+    channel: u32,
+) -> [[i32; anchor::TAPS]; anchor::TAPS] {
+    let near = |at: u32, len: u32, tap: usize| {
+        anchor::mirror((at as usize + tap) as isize - CENTRE as isize, len as usize) as u32
+    };
+    let read = |row: u32, column: u32| {
+        let pixel = first + row * patches.width + column;
+        // SAFETY: the caller's promise.
+        i32::from(unsafe { bytes.read::<u8>((pixel * config.channels as u32 + channel) as usize) })
+    };
+    let mut window = [[0; anchor::TAPS]; anchor::TAPS];
     match config.anchor {
         Anchor::None => {}
-        Anchor::Nearest => {
-            let value = bytes
-                .get(at * channels..at * channels + 1)
-                .unwrap_or_default();
-            anchor::nearest(value, scale, 1, &mut anchors[..scale]);
-        }
+        Anchor::Nearest => window[CENTRE][CENTRE] = read(row, column),
         Anchor::Bicubic => {
-            let mut columns = [0; 2 * anchor::BICUBIC_REACH + 1];
-            for (tap, value) in columns.iter_mut().enumerate() {
-                let column = anchor::mirror((column + tap) as isize - 2, width);
-                let row_at = |y: usize| &bytes[(y * width + column) * channels..];
-                let value = core::slice::from_mut(value);
-                anchor::bicubic_column(row_at, (row, height), (scale, dy), value);
-            }
-            anchor::bicubic(
-                &columns,
-                anchor::BICUBIC_REACH,
-                scale,
-                1,
-                &mut anchors[..scale],
-            );
+            let rows = unrolled!(taps |R| near(row, patches.height, R));
+            let columns = unrolled!(taps |C| near(column, patches.width, C));
+            window = unrolled!(taps |C| unrolled!(taps |R| read(rows[R], columns[C])));
         }
     }
-    let first = (patch * height + row) * scale + dy;
-    for (dx, (&x, &anchor)) in x.iter().zip(&anchors[..scale]).enumerate() {
-        let value = match config.anchor {
-            Anchor::None => A::centred(&config, 0, x),
-            Anchor::Nearest | Anchor::Bicubic => A::anchored(x, anchor),
-        };
-        let to = (first * width + column) * scale + dx;
-        // SAFETY: as above.
-        unsafe { out.write(to * channels + channel, A::to_pixel(value)) };
-    }
+    window
 }
 
 /// Returns what the pictures' functions look at of a configuration, for a channel as the first.

@@ -59,14 +59,17 @@ pub(super) trait Element<A: Device>: Operand<A::Acc> + Scalar {
     unsafe fn add(columns: &Columns, tap: usize, x: Inputs<Self>, sums: &mut Sums<A>);
 }
 
-/// Repeats an expression for each pixel of a group, or each output of a thread, with the number as a
-/// constant: what is indexed by it stays in registers.
+/// Repeats an expression for each pixel of a group, each output of a thread or each tap of the anchor,
+/// with the number as a constant: what is indexed by it stays in registers.
 macro_rules! unrolled {
     (pixels |$p:ident| $body:expr) => {
         unrolled!(@ $p, $body, 0, 1, 2, 3, 4, 5, 6, 7)
     };
     (outputs |$j:ident| $body:expr) => {
         unrolled!(@ $j, $body, 0, 1, 2, 3)
+    };
+    (taps |$t:ident| $body:expr) => {
+        unrolled!(@ $t, $body, 0, 1, 2, 3, 4)
     };
     (@ $i:ident, $body:expr, $($value:literal),*) => {
         [$({
@@ -353,8 +356,11 @@ pub(super) unsafe fn product<A: Device, X: Element<A>>(
         };
         // Outputs beyond the last one have weights of zero; they are summed, and nobody sees them.
         let row = |j: usize| (first + j).min(outputs - 1);
-        // SAFETY: the caller's promise.
-        let bias = unrolled!(outputs |J| unsafe { A::bias_of(matrix, row(J)) });
+        let mut bias = [A::Acc::default(); OUTPUTS];
+        if matrix.bias.len > 0 {
+            // SAFETY: the caller's promise.
+            bias = unrolled!(outputs |J| A::bias(unsafe { matrix.bias.read(row(J)) }));
+        }
         let mut sums = [unrolled!(outputs |J| X::begin(bias[J])); GROUP];
         sum(&columns, group, &mut sums);
         // SAFETY: as above.

@@ -156,7 +156,7 @@ impl<A: Describe> Builder<'_, A> {
         self.conv3x3::<A::In>("conv3x3_normed", before, &params.conv, input, next)?;
         let input = (next, None);
         self.conv3x3::<A::In>("conv3x3_acts", vec![], &params.upsample, input, sub_pixels)?;
-        let threads = self.pixels() * config.scale * config.channels;
+        let threads = self.pixels() * config.channels;
         let args = vec![
             raw(pictures),
             raw(self.patches),
