@@ -130,7 +130,9 @@ fn tally(counts: &mut Counts, name: &str, complaints: &[String]) {
         eprintln!("== ptx: {name}: as it should be");
         counts.passed += 1;
     } else {
-        eprintln!("`cargo xtask ptx` writes the files anew");
+        if ![RULES, CONTROLS].contains(&name) {
+            eprintln!("`cargo xtask ptx` writes {name} anew");
+        }
         counts.failed += 1;
     }
 }

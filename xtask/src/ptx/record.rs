@@ -1,7 +1,7 @@
 //! The table beside the artefacts: what they are of, and what every entry uses.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -43,6 +43,23 @@ pub(super) struct Entry {
     pub(super) fused: usize,
     /// Those that approximate, as the first step of a quotient or root of floats.
     pub(super) seeds: usize,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{{ registers = {}, stack-bytes = {}, shared-bytes = {}, \
+             instructions = {}, local = {}, fused = {}, seeds = {} }}",
+            self.registers,
+            self.stack_bytes,
+            self.shared_bytes,
+            self.instructions,
+            self.local,
+            self.fused,
+            self.seeds
+        )
+    }
 }
 
 impl Record {
@@ -89,18 +106,7 @@ impl Record {
         );
         for (name, entry) in &self.entries {
             // A string takes all that is written to it.
-            let _ = writeln!(
-                text,
-                "{name} = {{ registers = {}, stack-bytes = {}, shared-bytes = {}, \
-                 instructions = {}, local = {}, fused = {}, seeds = {} }}",
-                entry.registers,
-                entry.stack_bytes,
-                entry.shared_bytes,
-                entry.instructions,
-                entry.local,
-                entry.fused,
-                entry.seeds
-            );
+            let _ = writeln!(text, "{name} = {entry}");
         }
         text
     }
@@ -133,9 +139,13 @@ impl Record {
         }
         let names: BTreeSet<_> = self.entries.keys().chain(again.entries.keys()).collect();
         for name in names {
-            let (kept, found) = (self.entries.get(name), again.entries.get(name));
-            if kept != found {
-                complaints.push(format!("{name} is {kept:?}, made again it is {found:?}"));
+            match (self.entries.get(name), again.entries.get(name)) {
+                (Some(kept), Some(found)) if kept != found => {
+                    complaints.push(format!("{name} is {kept}, made again it is {found}"));
+                }
+                (Some(_), None) => complaints.push(format!("{name} is no entry any more")),
+                (None, Some(_)) => complaints.push(format!("{name} is a new entry")),
+                _ => {}
             }
         }
         complaints
@@ -197,7 +207,8 @@ mod tests {
         }
         let complaints = kept.differences(&again);
         assert_eq!(complaints.len(), 2);
-        assert!(complaints[0].starts_with("f32_gate") && complaints[0].ends_with("None"));
-        assert!(complaints[1].contains("registers: 31"));
+        assert_eq!(complaints[0], "f32_gate is no entry any more");
+        assert!(complaints[1].contains("it is { registers = 31, "));
+        assert_eq!(again.differences(&kept)[0], "f32_gate is a new entry");
     }
 }

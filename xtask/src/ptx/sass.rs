@@ -5,9 +5,10 @@
 //! integers, for which it goes through floats. The rest of such a computation may be a helper
 //! behind the kernel in the same section. So a kernel's own instructions may have
 //!
-//! - reciprocals: one a conversion from an integer; more only where the text has `div` or `rcp`,
+//! - reciprocals: one a conversion from an integer that rounds up, with which a quotient of
+//!   integers begins; more only where the text has `div` or `rcp`,
 //! - roots and the flushes of subnormals around them, three each, where the text has `sqrt`,
-//! - conversions to an integer that flush, one a conversion from an integer,
+//! - conversions to an integer that flush, one a conversion that rounds up,
 //! - `FFMA` only where the text has `fma` or one of those,
 //! - no other function of `MUFU`, no other flush, no rounding but to nearest even.
 
@@ -63,9 +64,14 @@ impl Code {
 
     /// Approximations that quotients and roots of floats begin with, in the kernel itself.
     pub(super) fn seeds(&self) -> usize {
-        let integers = self.count(|words| words[0] == "I2F");
+        let integers = self.integer_quotients();
         self.count(|words| words[0] == "MUFU")
             .saturating_sub(integers)
+    }
+
+    /// Quotients of integers that go through floats: nothing else rounds an integer up.
+    fn integer_quotients(&self) -> usize {
+        self.count(|words| words[0] == "I2F" && words.contains(&"RP"))
     }
 
     /// Counts instructions by the parts of their opcodes.
@@ -79,7 +85,7 @@ impl Code {
     pub(super) fn judge(&self, asks: Asks) -> Vec<String> {
         let mut complaints = self.judge_helpers(asks);
         let count = |opcode: &str| self.own.get(opcode).copied().unwrap_or(0);
-        let integers = self.count(|words| words[0] == "I2F");
+        let integers = self.integer_quotients();
         let roots = count("MUFU.RSQ");
         for (opcode, &found) in &self.own {
             let words: Vec<_> = opcode.split('.').collect();
@@ -243,6 +249,9 @@ mod tests {
                 "1 MUFU.RCP, at most 0 are asked for"
             ]
         );
+        let conversion = ["I2F.S16", "MUFU.RCP"];
+        assert_eq!(judge(&conversion, Asks::default()).len(), 1);
+        assert_eq!(entry(&conversion, &[]).seeds(), 1);
         assert!(judge(&["MUFU.RCP", "FFMA"], QUOTIENT).is_empty());
     }
 
