@@ -74,9 +74,9 @@ enum Task {
     },
     /// Looks for panics in the variants for Cortex-M, linked alone.
     NoPanic,
-    /// Compiles the entry points of the GPU to kernels/ptx/sm_87.ptx.
+    /// Compiles the entry points of the GPU to PTX and a cubin, kernels/ptx/sm_87.{ptx,cubin,toml}.
     Ptx {
-        /// Compares with the file instead of writing it.
+        /// Compares with the files instead of writing them.
         #[arg(long)]
         check: bool,
     },

@@ -23,17 +23,20 @@ pub(crate) enum Purpose {
     DemoPicture,
     /// Install and compile the peers that the network is timed against.
     Peers,
+    /// Install the assembler of the GPU's code.
+    DeviceCode,
 }
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Firmware,
         Self::InstructionCounts,
         Self::VirtualBoards,
         Self::CheckKernels,
         Self::DemoPicture,
         Self::Peers,
+        Self::DeviceCode,
     ];
 
     /// Returns the packages this needs that are not there.
@@ -47,6 +50,8 @@ impl Purpose {
             Self::DemoPicture if has_pip() => Vec::new(),
             Self::DemoPicture => vec!["python3-pip"],
             Self::Peers => peers::missing_packages(),
+            Self::DeviceCode if has_venv() => Vec::new(),
+            Self::DeviceCode => vec!["python3-venv"],
         }
     }
 }
@@ -141,6 +146,11 @@ fn apt(prefix: &[&str]) -> Command {
     let mut command = Command::new(words.next().unwrap_or(&"apt-get"));
     command.args(words);
     command
+}
+
+/// Tells whether Python makes virtual environments: Debian has that in a package of its own.
+pub(crate) fn has_venv() -> bool {
+    process::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]))
 }
 
 fn has_pip() -> bool {

@@ -15,8 +15,7 @@ use crate::{process, repository};
 /// Returns the Debian packages that this needs and that are not there.
 pub(crate) fn missing_packages() -> Vec<&'static str> {
     let mut packages = Vec::new();
-    // Debian has the modules that make a virtual environment in a package of their own.
-    if !process::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
+    if !packages::has_venv() {
         packages.push("python3-venv");
     }
     if find_program("g++").is_none() {

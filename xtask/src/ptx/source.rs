@@ -1,100 +1,49 @@
-//! `ptx`: the entry points of the GPU, compiled from the kernels to PTX, which the repository keeps.
+//! The text: what rustc makes of the entry points.
 //!
-//! The text depends on the compiler only, so that anyone with the same one can make it again and
-//! compare; its first line names that compiler.
+//! It depends on the compiler only, so that anyone with the same one can make it again and compare;
+//! its first line names that compiler.
 
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use mambalite_hil_toolchain::{Toolchain, apt_install};
 
-use crate::counts::Counts;
-use crate::packages::{self, Purpose};
 use crate::{process, repository};
 
 const TARGET: &str = "nvptx64-nvidia-cuda";
 const PACKAGE: &str = "mambalite-kernels-ptx";
-/// What it becomes, below the root of the repository.
-const ARTEFACT: &str = "kernels/ptx/sm_87.ptx";
 /// Panics are traps; every function can be inlined, as a module of PTX has no linker; loops over
 /// states are unrolled, so that these stay in registers.
 const RUSTFLAGS: &str = "-Ctarget-cpu=sm_87 -Zunstable-options -Cpanic=immediate-abort \
     -Zcross-crate-inline-threshold=always -Cllvm-args=-inline-threshold=1000000 \
     -Cllvm-args=-unroll-threshold=2000 --emit=asm";
 
-/// Builds the PTX and writes it, or with `check` compares it with what the repository has.
-pub(crate) fn run(check: bool) -> Result<()> {
-    packages::install(&[Purpose::Firmware])?;
-    let (path, text) = (artefact(), build()?);
-    if !check {
-        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
-        println!("{}", path.display());
-        return Ok(());
-    }
-    let kept = kept()?;
-    if compiler(&kept) != compiler(&text) {
-        bail!(
-            "{ARTEFACT} is of `{}`, this machine has `{}`: nothing to compare with",
-            compiler(&kept),
-            compiler(&text)
-        );
-    }
-    compare(&kept, &text)
-}
-
-/// As `run` with `check`, and counts it as a test: skipped where the compiler is another one.
-pub(crate) fn count() -> Result<Counts> {
-    let mut counts = Counts::default();
-    let (kept, text) = (kept()?, build()?);
-    if compiler(&kept) != compiler(&text) {
-        eprintln!("SKIP {ARTEFACT}: it is of `{}`", compiler(&kept));
-        counts.skipped += 1;
-        return Ok(counts);
-    }
-    match compare(&kept, &text) {
-        Ok(()) => counts.passed += 1,
-        Err(error) => {
-            eprintln!("{error:#}");
-            counts.failed += 1;
-        }
-    }
-    Ok(counts)
-}
-
-fn artefact() -> PathBuf {
-    repository::root().join(ARTEFACT)
-}
-
-fn kept() -> Result<String> {
-    fs::read_to_string(artefact()).with_context(|| format!("read {ARTEFACT}"))
-}
-
 /// Returns the first line, which names the compiler.
-fn compiler(text: &str) -> &str {
+pub(super) fn compiler(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-fn compare(kept: &str, built: &str) -> Result<()> {
+/// Returns how what was built differs from what is kept, if it does.
+pub(super) fn difference(kept: &str, built: &str) -> Option<String> {
     let mut lines = kept.lines().zip(built.lines()).enumerate();
     if let Some((i, (kept, built))) = lines.find(|(_, (kept, built))| kept != built) {
-        bail!(
-            "{ARTEFACT}:{}: `{kept}` in the repository, `{built}` when it is built again; \
-             run `cargo xtask ptx`",
+        return Some(format!(
+            "line {}: `{kept}` in the repository, `{built}` when it is built again",
             i + 1
-        );
+        ));
     }
-    ensure!(
-        kept.len() == built.len(),
-        "{ARTEFACT}: {} bytes in the repository, {} when it is built again; run `cargo xtask ptx`",
-        kept.len(),
-        built.len()
-    );
-    Ok(())
+    (kept != built).then(|| {
+        format!(
+            "{} bytes in the repository, {} when it is built again",
+            kept.len(),
+            built.len()
+        )
+    })
 }
 
 /// Compiles, and refuses what calls a function of another module: a kernel that can panic.
-fn build() -> Result<String> {
+pub(super) fn build() -> Result<String> {
     let toolchain = Toolchain::system().map_err(|packages| anyhow!(apt_install(&packages)))?;
     let folder = repository::target().join("ptx");
     let mut command = toolchain.cargo_build(TARGET);
@@ -125,4 +74,18 @@ fn build() -> Result<String> {
         path.display()
     );
     Ok(format!("// {}\n{text}", toolchain.describe()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_that_differs_is_named() {
+        assert_eq!(difference("a\nb\n", "a\nb\n"), None);
+        let line = "line 2: `b` in the repository, `c` when it is built again";
+        assert_eq!(difference("a\nb\n", "a\nc\n").as_deref(), Some(line));
+        let end = "2 bytes in the repository, 4 when it is built again";
+        assert_eq!(difference("a\n", "a\nb\n").as_deref(), Some(end));
+    }
 }
