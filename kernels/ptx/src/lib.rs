@@ -17,3 +17,11 @@ pub mod program;
 pub mod thread;
 
 pub use device::Device;
+
+/// The entry points for GPUs of compute capability 8.7 and later, as the driver compiles them.
+#[cfg(not(target_arch = "nvptx64"))]
+pub const PTX: &str = include_str!("../sm_87.ptx");
+
+/// The same in the machine code of compute capability 8.7, where the repository keeps it.
+#[cfg(not(target_arch = "nvptx64"))]
+pub const CUBIN: Option<&[u8]> = None;
