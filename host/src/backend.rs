@@ -1,10 +1,7 @@
 //! What computes: the threads of this machine, or a GPU.
 
 #[cfg(feature = "cuda")]
-use std::sync::{Mutex, PoisonError};
-
-#[cfg(feature = "cuda")]
-use crate::gpu::{Gpu, GpuError};
+use crate::gpu::{Gpu, shared::Shared};
 use crate::model_file::ModelFile;
 use crate::picture::Picture;
 use crate::upscale::Executor;
@@ -26,13 +23,8 @@ pub struct Backend<'m> {
     file: &'m ModelFile,
     #[cfg(feature = "cuda")]
     gpu: Option<Shared<'m>>,
-}
-
-/// A GPU that several threads share, a call at a time.
-#[cfg(feature = "cuda")]
-struct Shared<'m> {
-    gpu: Mutex<Gpu<'m>>,
     /// Whether the CPU takes what the GPU cannot.
+    #[cfg(feature = "cuda")]
     fall_back: bool,
 }
 
@@ -45,6 +37,21 @@ pub struct Ran {
     pub device: Option<String>,
 }
 
+impl Ran {
+    const ON_CPU: Self = Self {
+        backend: "cpu",
+        device: None,
+    };
+
+    #[cfg(feature = "cuda")]
+    fn on_gpu(gpu: &Shared<'_>) -> Self {
+        Self {
+            backend: "cuda",
+            device: Some(gpu.device().to_owned()),
+        }
+    }
+}
+
 impl<'m> Backend<'m> {
     /// Finds what computes.
     ///
@@ -55,14 +62,15 @@ impl<'m> Backend<'m> {
     pub fn open(choice: Choice, file: &'m ModelFile) -> Result<Self> {
         let fall_back = choice == Choice::Auto;
         let gpu = match (choice != Choice::Cpu).then(|| Gpu::open(file)) {
-            Some(Ok(gpu)) => Some(Shared {
-                gpu: Mutex::new(gpu),
-                fall_back,
-            }),
+            Some(Ok(gpu)) => Some(Shared::new(gpu)),
             Some(Err(cause)) if !fall_back => return Err(cause.into()),
             Some(Err(_)) | None => None,
         };
-        Ok(Self { file, gpu })
+        Ok(Self {
+            file,
+            gpu,
+            fall_back,
+        })
     }
 
     /// Finds what computes.
@@ -81,15 +89,15 @@ impl<'m> Backend<'m> {
     pub fn ran(&self) -> Ran {
         #[cfg(feature = "cuda")]
         if let Some(shared) = &self.gpu {
-            return shared.ran();
+            return Ran::on_gpu(shared);
         }
-        Ran {
-            backend: "cpu",
-            device: None,
-        }
+        Ran::ON_CPU
     }
 
     /// Magnifies a picture, reports how many LR rows are done and says what computed it.
+    ///
+    /// Several threads may call this: a GPU takes the pictures that wait for it together, and the rows
+    /// of all of them are reported to one of the callers.
     ///
     /// * `threads` - of the CPU.
     ///
@@ -105,43 +113,12 @@ impl<'m> Backend<'m> {
         #[cfg(feature = "cuda")]
         if let Some(shared) = &self.gpu {
             match shared.upscale(picture, executor, progress) {
-                Err(Error::Gpu { cause }) if shared.gives_way(&cause) => (),
-                ended => return Ok((ended?, shared.ran())),
+                Err(Error::Gpu { cause }) if self.fall_back && cause.is_absence() => (),
+                ended => return Ok((ended?, Ran::on_gpu(shared))),
             }
         }
         let model = self.file.model();
         let magnified = parallel::upscale(&model, picture, executor, threads, progress)?;
-        let ran = Ran {
-            backend: "cpu",
-            device: None,
-        };
-        Ok((magnified, ran))
-    }
-}
-
-#[cfg(feature = "cuda")]
-impl Shared<'_> {
-    fn ran(&self) -> Ran {
-        let gpu = self.gpu.lock().unwrap_or_else(PoisonError::into_inner);
-        Ran {
-            backend: "cuda",
-            device: Some(gpu.device().to_owned()),
-        }
-    }
-
-    fn upscale(
-        &self,
-        picture: &Picture,
-        executor: Executor,
-        progress: &impl Fn(usize),
-    ) -> Result<Picture> {
-        let mut gpu = self.gpu.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut magnified = gpu.upscale(&[picture], executor, &mut |rows| progress(rows))?;
-        Ok(magnified.remove(0))
-    }
-
-    /// Returns whether the CPU is taken after this error.
-    fn gives_way(&self, cause: &GpuError) -> bool {
-        self.fall_back && cause.is_absence()
+        Ok((magnified, Ran::ON_CPU))
     }
 }

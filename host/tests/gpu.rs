@@ -79,21 +79,28 @@ fn memory_without_pools_does_as_well() {
 fn several_pictures_share_the_device() {
     let bench = Bench::new();
     std::fs::create_dir(bench.path("in")).unwrap();
-    for (name, width) in [("a", 9), ("b", 9), ("c", 14)] {
+    for (name, width) in [("a", 9), ("b", 9), ("c", 9), ("d", 14)] {
         bench.put(&format!("in/{name}.png"), width, 7);
     }
+    let log = bench.path("log");
     let run = |backend: &str| {
         let arguments = ["upscale", "in", "--output", backend, "--backend", backend];
-        let lines = bench.json(&arguments, &[]);
-        assert_eq!(lines.len(), 3);
+        let more = ["--precision", "w8a8", "--threads", "4"];
+        let environment = [("FAKE_CUDA_LOG", log.to_str().unwrap())];
+        let lines = bench.json(&[&arguments[..], &more].concat(), &environment);
+        assert_eq!(lines.len(), 4);
         assert!(lines.iter().all(|line| line["backend"] == backend));
     };
     run("cpu");
     run("cuda");
-    for name in ["a_x4.png", "b_x4.png", "c_x4.png"] {
+    for name in ["a_x4.png", "b_x4.png", "c_x4.png", "d_x4.png"] {
         let read = |backend: &str| std::fs::read(bench.path(backend).join(name)).unwrap();
         assert!(read("cpu") == read("cuda"), "{name}");
     }
+    // While one picture ran, others came, of which at least two went together.
+    let log = std::fs::read_to_string(log).unwrap();
+    let batches = log.lines().filter(|line| line.contains("to-host")).count();
+    assert!(batches < 4, "{log}");
 }
 
 #[test]

@@ -223,3 +223,78 @@ fn shape((width, height): (usize, usize), count: usize) -> Result<Patches, Progr
         false => Ok(shape),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry;
+
+    const TILES: Executor = Executor::Patch { tile: 8, halo: 2 };
+
+    fn plan(
+        pictures: &[(usize, usize)],
+        executor: Executor,
+        room: usize,
+    ) -> Result<Plan, GpuError> {
+        let file = registry::load(registry::DEFAULT, None).unwrap();
+        Planner::new(file.bytes()).plan(pictures, executor, ("test", room))
+    }
+
+    /// Returns width, height and number of patches of each batch.
+    fn shapes(plan: &Plan) -> Vec<(u32, u32, u32)> {
+        let shapes = plan.batches.iter().map(|it| it.shape);
+        shapes.map(|it| (it.width, it.height, it.count)).collect()
+    }
+
+    #[test]
+    fn patches_of_one_size_share_a_batch() {
+        let plan = plan(&[(24, 16), (32, 16)], TILES, usize::MAX).unwrap();
+        assert_eq!(shapes(&plan), [(10, 10, 8), (12, 10, 6)]);
+        assert_eq!(plan.lanes, LANES_MAX);
+        let of_second = |patch: &&Patch| patch.picture == 1;
+        let patches = plan.batches.iter().flat_map(|it| &it.patches);
+        assert_eq!(patches.filter(of_second).count(), 8);
+    }
+
+    #[test]
+    fn a_batch_alone_has_all_the_memory() {
+        let whole = plan(&[(24, 16)], Executor::Stream, usize::MAX).unwrap();
+        assert_eq!(shapes(&whole), [(24, 16, 1)]);
+        assert_eq!(whole.lanes, 1);
+        let needed = whole.bytes.arena;
+        let tight = plan(&[(24, 16)], Executor::Stream, needed).unwrap();
+        assert_eq!(tight.bytes, whole.bytes);
+        // Two pictures take turns in it.
+        let two = plan(&[(24, 16), (24, 16)], Executor::Stream, needed).unwrap();
+        assert_eq!((two.lanes, shapes(&two).len()), (1, 2));
+        let refused = plan(&[(24, 16)], Executor::Stream, needed - 1).unwrap_err();
+        assert!(
+            matches!(refused, GpuError::Memory { needed: found, .. } if found == needed),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn batches_fit_the_memory_and_are_about_as_large() {
+        let one = plan(&[(10, 10)], Executor::Stream, usize::MAX).unwrap();
+        let room = LANES_MAX * 5 * one.bytes.arena;
+        let pictures = [(10, 10); 11];
+        let many = plan(&pictures, Executor::Stream, room).unwrap();
+        assert_eq!(shapes(&many), [(10, 10, 4), (10, 10, 4), (10, 10, 3)]);
+        assert!(many.lanes * many.bytes.arena <= room);
+    }
+
+    #[test]
+    fn a_large_memory_does_not_make_batches_without_end() {
+        let pictures = [(1024, 256); 9];
+        let plan = plan(&pictures, Executor::Stream, usize::MAX).unwrap();
+        assert_eq!(shapes(&plan), [(1024, 256, 3); 3]);
+    }
+
+    #[test]
+    fn what_is_too_large_for_launches_is_refused() {
+        let refused = plan(&[(1 << 20, 1 << 20)], Executor::Stream, usize::MAX).unwrap_err();
+        assert!(matches!(refused, GpuError::Program { .. }), "{refused}");
+        assert_eq!(refused.exit_code(), crate::error::EXIT_INPUT);
+    }
+}

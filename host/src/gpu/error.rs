@@ -9,7 +9,7 @@ use crate::error::{EXIT_BUG, EXIT_DEVICE, EXIT_INPUT};
 use super::device::{CAPABILITY_MIN, DRIVER_MIN};
 
 /// Why pictures cannot be run on a GPU. Each message ends with the mend.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GpuError {
     /// No library of a driver.
@@ -65,7 +65,7 @@ pub enum GpuError {
         code: CUresult,
     },
     /// A network, or a size, that has no program.
-    #[error("{cause}")]
+    #[error("{cause} (`--backend cpu`)")]
     Program {
         /// Why.
         cause: ProgramError,

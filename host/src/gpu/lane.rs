@@ -190,8 +190,8 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        // The memory is freed next; after an error there may still be work on it. Nothing is lost
-        // with the result, as what fails has been or will be reported by who waits for it.
+        // The memory is freed next, and after an error there may still be work on it. What became
+        // of that work is of no use to anyone.
         let _ = self.stream.synchronize();
     }
 }

@@ -15,6 +15,7 @@ mod batch;
 mod device;
 mod error;
 mod lane;
+pub(crate) mod shared;
 
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub struct Gpu<'m> {
     planner: Planner<'m>,
     /// Bytes of the device that lanes may take, all together.
     room: usize,
+    /// The launch that failed: the driver refuses everything after it.
+    broken: Option<GpuError>,
 }
 
 impl<'m> Gpu<'m> {
@@ -77,6 +80,7 @@ impl<'m> Gpu<'m> {
             file,
             planner,
             room: free - free / RESERVE,
+            broken: None,
         })
     }
 
@@ -97,6 +101,9 @@ impl<'m> Gpu<'m> {
         executor: Executor,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Picture>> {
+        if let Some(cause) = &self.broken {
+            return Err(cause.clone().into());
+        }
         let model = self.file.model();
         for picture in pictures {
             check_channels(&model, picture)?;
@@ -116,10 +123,13 @@ impl<'m> Gpu<'m> {
             stitch(batch, bytes, (pictures, scale), &mut out);
             progress(batch.patches.len() * batch.shape.height as usize);
         });
-        if let Err(error) = ran {
-            // What else is under way is of no use, and its lanes may be broken.
+        if let Err(cause) = ran {
+            // What else is under way is of no use.
             self.lanes.clear();
-            return Err(error.into());
+            if !cause.is_absence() {
+                self.broken = Some(cause.clone());
+            }
+            return Err(cause.into());
         }
         let magnified = pictures.iter().zip(out).map(|(it, data)| {
             let (width, height) = (it.width() * scale, it.height() * scale);

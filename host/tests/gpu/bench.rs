@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use mambalite::import::import;
-use mambalite::picture::Picture;
 use mambalite_kernels::Form;
 use mambalite_tests::network::{self, TINY};
 use serde_json::Value;

@@ -329,3 +329,102 @@ pub(crate) fn refuse(why: &dyn Display, code: Code) -> Code {
 fn complain(why: &dyn Display) {
     eprintln!("fake-cuda: {why}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BYTES: usize = 64;
+
+    fn driver() -> (Driver, u64, usize, usize) {
+        let mut driver = Driver::new();
+        let stream = driver.stream_create();
+        let (array, pinned) = (driver.alloc(2 * BYTES).unwrap(), driver.pin(BYTES));
+        (driver, array, pinned, stream)
+    }
+
+    fn to_device(to: u64, from: usize) -> Work {
+        Work::ToDevice {
+            to,
+            from,
+            bytes: BYTES,
+        }
+    }
+
+    fn to_host(to: usize, from: u64) -> Work {
+        Work::ToHost {
+            to,
+            from,
+            bytes: BYTES,
+        }
+    }
+
+    /// Puts work at the end of a stream, on memory that the test keeps until it is done.
+    fn enqueue(driver: &mut Driver, stream: usize, work: Work) {
+        // SAFETY: what it names is pinned or a vector, both longer than the copy.
+        unsafe { driver.enqueue(stream, work) }.unwrap();
+    }
+
+    fn bytes(address: usize) -> Vec<u8> {
+        // SAFETY: it is pinned memory of so many bytes.
+        unsafe { host_memory::read(address, BYTES) }
+    }
+
+    fn fill(address: usize, value: u8) {
+        // SAFETY: it is pinned memory of so many bytes.
+        unsafe { host_memory::write(address, &[value; BYTES]) };
+    }
+
+    #[test]
+    fn work_waits_for_the_host() {
+        let (mut driver, array, input, stream) = driver();
+        let output = driver.pin(BYTES);
+        fill(input, 1);
+        enqueue(&mut driver, stream, to_device(array, input));
+        enqueue(&mut driver, stream, to_host(output, array));
+        assert_eq!(bytes(output), [0xa5; BYTES]);
+        // Overwritten too early: the device gets the new bytes.
+        fill(input, 2);
+        driver.synchronise(stream).unwrap();
+        assert_eq!(bytes(output), [2; BYTES]);
+    }
+
+    #[test]
+    fn memory_that_is_not_pinned_is_copied_at_once() {
+        let (mut driver, array, output, stream) = driver();
+        let mut values = vec![1; BYTES];
+        let copy = to_device(array, values.as_ptr() as usize);
+        enqueue(&mut driver, stream, copy);
+        values.fill(2);
+        enqueue(&mut driver, stream, to_host(output, array));
+        driver.synchronise(stream).unwrap();
+        assert_eq!(bytes(output), [1; BYTES]);
+    }
+
+    #[test]
+    fn pinned_memory_in_use_cannot_be_freed() {
+        let (mut driver, array, pinned, stream) = driver();
+        enqueue(&mut driver, stream, to_device(array, pinned));
+        assert_eq!(driver.unpin(pinned), Err(code::INVALID_VALUE));
+        driver.synchronise(stream).unwrap();
+        assert_eq!(driver.unpin(pinned), Ok(()));
+    }
+
+    #[test]
+    fn bytes_that_nothing_wrote_break_the_context() {
+        let (mut driver, array, pinned, stream) = driver();
+        enqueue(&mut driver, stream, to_host(pinned, array));
+        assert_eq!(driver.synchronise(stream), Err(code::INVALID_VALUE));
+        assert_eq!(driver.check(), Err(code::INVALID_VALUE));
+    }
+
+    #[test]
+    fn memory_ends() {
+        let (mut driver, array, ..) = driver();
+        let free = driver.memory().0;
+        assert_eq!(driver.alloc(free + 1), Err(code::OUT_OF_MEMORY));
+        driver.free(array).unwrap();
+        assert_eq!(driver.memory().0, free + 2 * BYTES);
+        assert_eq!(driver.free(array), Err(code::INVALID_VALUE));
+    }
+}
