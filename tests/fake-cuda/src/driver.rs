@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn memory_that_is_not_pinned_is_copied_at_once() {
         let (mut driver, array, output, stream) = driver();
-        let mut values = vec![1_u8; BYTES];
+        let mut values = [1_u8; BYTES];
         let copy = to_device(array, values.as_ptr() as usize);
         enqueue(&mut driver, stream, copy);
         values.fill(2);
