@@ -252,7 +252,8 @@ impl Driver {
         }
     }
 
-    /// Does all work of a stream.
+    /// Does all work of a stream, and between any two pieces of it one of every other stream, but for
+    /// the last: a host that does not wait for that one is found out.
     pub(crate) fn synchronise(&mut self, stream: usize) -> Result {
         self.log(&format!("{stream} synchronise"));
         loop {
@@ -260,9 +261,14 @@ impl Driver {
             let Some(work) = queue.pop_front() else {
                 return Ok(());
             };
-            if let Err(code) = self.perform(work) {
-                self.broken = Some(code);
-                return Err(code);
+            let others = self.streams.iter_mut().filter(|(at, _)| **at != stream);
+            let meanwhile = others.filter(|(_, queue)| queue.len() > 1);
+            let meanwhile = meanwhile.filter_map(|(_, queue)| queue.pop_front());
+            for work in std::iter::once(work).chain(meanwhile.collect::<Vec<_>>()) {
+                if let Err(code) = self.perform(work) {
+                    self.broken = Some(code);
+                    return Err(code);
+                }
             }
         }
     }
@@ -385,6 +391,22 @@ mod tests {
         assert_eq!(bytes(output), [0xa5; BYTES]);
         // Overwritten too early: the device gets the new bytes.
         fill(input, 2);
+        driver.synchronise(stream).unwrap();
+        assert_eq!(bytes(output), [2; BYTES]);
+    }
+
+    #[test]
+    fn streams_get_into_the_way_of_one_another() {
+        let (mut driver, array, first, stream) = driver();
+        let (second, output, other) =
+            (driver.pin(BYTES), driver.pin(BYTES), driver.stream_create());
+        fill(first, 1);
+        fill(second, 2);
+        // Both use one array and do not wait for each other.
+        enqueue(&mut driver, stream, to_device(array, first));
+        enqueue(&mut driver, other, to_device(array, second));
+        enqueue(&mut driver, other, to_host(second, array));
+        enqueue(&mut driver, stream, to_host(output, array));
         driver.synchronise(stream).unwrap();
         assert_eq!(bytes(output), [2; BYTES]);
     }
