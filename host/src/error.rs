@@ -7,6 +7,8 @@ use mambalite_kernels::{ExecError, ModelError, Precision};
 
 use crate::checkpoint::CheckpointError;
 use crate::compress::CompressError;
+#[cfg(feature = "cuda")]
+use crate::gpu::GpuError;
 use crate::import::ImportError;
 use crate::quantize::QuantizeError;
 use crate::search::SearchError;
@@ -16,6 +18,8 @@ use crate::train::TrainError;
 pub const EXIT_BUG: u8 = 1;
 /// Exit code of wrong usage and of input that cannot be used.
 pub const EXIT_INPUT: u8 = 2;
+/// Exit code where a device, or what it takes to use one, is missing.
+pub const EXIT_DEVICE: u8 = 5;
 /// Exit code of a process that the user ended by a second Ctrl-C.
 pub const EXIT_INTERRUPTED: u8 = 130;
 
@@ -418,6 +422,13 @@ pub enum Error {
         /// Why.
         cause: QuantizeError,
     },
+    /// Pictures cannot be run on a GPU.
+    #[cfg(feature = "cuda")]
+    #[error("run on the GPU: {cause}")]
+    Gpu {
+        /// Why.
+        cause: GpuError,
+    },
     /// The network cannot run on a picture.
     #[error("run the network: {cause}")]
     Run {
@@ -428,10 +439,13 @@ pub enum Error {
 
 impl Error {
     /// Returns the exit code of a process that ends with this error: [`EXIT_INPUT`] for input
-    /// and surroundings that the user can mend, [`EXIT_BUG`] for a fault of this program.
+    /// and surroundings that the user can mend, [`EXIT_DEVICE`] for a GPU that cannot be used,
+    /// [`EXIT_BUG`] for a fault of this program.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::BufferSize { .. } | Self::Signals { .. } => EXIT_BUG,
+            #[cfg(feature = "cuda")]
+            Self::Gpu { cause } => cause.exit_code(),
             Self::Train(cause) if cause.is_bug() => EXIT_BUG,
             Self::Evaluate { cause, .. } | Self::SomePictures { first: cause, .. } => {
                 cause.exit_code()

@@ -3,12 +3,15 @@
 
 pub mod arrays;
 pub mod atomic_file;
+pub mod backend;
 pub mod checkpoint;
 pub mod clock;
 pub mod compress;
 pub mod dataset;
 pub mod error;
 pub mod export;
+#[cfg(feature = "cuda")]
+pub mod gpu;
 pub mod import;
 pub mod json;
 pub mod metrics;

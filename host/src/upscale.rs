@@ -51,11 +51,7 @@ pub fn upscale_with(
     check_channels(model, picture)?;
     let (width, height, channels) = (picture.width(), picture.height(), picture.channels());
     let scale = model.config().scale;
-    let (tile, halo) = match executor {
-        Executor::Stream => (width.max(height), 0),
-        Executor::Patch { tile, halo } => (tile, halo),
-    };
-    let grid = TileGrid::new(width, height, tile, halo);
+    let grid = grid(width, height, executor);
     let plan = Plan::new(model, grid.padded_width_max());
     let mut arena = vec![0; plan.arena_bytes / size_of::<u64>()];
     let stride = width * scale * channels;
@@ -70,6 +66,15 @@ pub fn upscale_with(
         })?;
     }
     Picture::new(width * scale, height * scale, channels, out)
+}
+
+/// Returns the pieces in which an executor runs a picture: one, or tiles.
+pub fn grid(width: usize, height: usize, executor: Executor) -> TileGrid {
+    let (tile, halo) = match executor {
+        Executor::Stream => (width.max(height), 0),
+        Executor::Patch { tile, halo } => (tile, halo),
+    };
+    TileGrid::new(width, height, tile, halo)
 }
 
 /// Checks that a picture has the network's channels.

@@ -8,8 +8,7 @@ use mambalite_kernels_ptx::args::Patches;
 use mambalite_kernels_ptx::program::{Launch, Memory, Program};
 use mambalite_ptx_vm::{Arg, Device, LaunchError, Module, Options, Stats};
 
-/// What `cargo xtask ptx` made of the entry points.
-pub const PTX: &str = include_str!("../../kernels/ptx/sm_87.ptx");
+pub use mambalite_kernels_ptx::PTX;
 
 /// What a network did on the interpreter.
 #[derive(Debug)]
@@ -52,7 +51,8 @@ pub fn run_module(
     };
     let mut device = Device::new(options);
     device.load(module).expect("a device of its own");
-    let plan = |memory| Program::new(file.bytes(), patches, memory).expect("a network with a program");
+    let plan =
+        |memory| Program::new(file.bytes(), patches, memory).expect("a network with a program");
     let sizes = plan(Memory::default());
     let model = device.upload(&sizes.image).expect("memory");
     device.protect(model).expect("an allocation");

@@ -33,8 +33,15 @@ fn entries(precision: Precision) -> (String, Vec<String>) {
     };
     // Variables that the entries use may stand between them.
     let variables = gpu::PTX.lines().filter(|line| line.starts_with(".global"));
-    let head: Vec<&str> = head.lines().filter(|line| !line.starts_with(".global")).collect();
-    let head = head.into_iter().chain(variables).collect::<Vec<_>>().join("\n");
+    let head: Vec<&str> = head
+        .lines()
+        .filter(|line| !line.starts_with(".global"))
+        .collect();
+    let head = head
+        .into_iter()
+        .chain(variables)
+        .collect::<Vec<_>>()
+        .join("\n");
     (head, OPERATORS.iter().map(text).collect())
 }
 
@@ -52,7 +59,9 @@ impl Case {
     fn new(precision: Precision) -> Self {
         let file = registry::load(registry::DEFAULT, Some(precision)).unwrap();
         let pictures = vec![picture(19, 9, 3, 1), picture(19, 9, 3, 2)];
-        let expected = gpu::run(&file, &pictures, Options::default()).unwrap().output;
+        let expected = gpu::run(&file, &pictures, Options::default())
+            .unwrap()
+            .output;
         let (head, entries) = entries(precision);
         Self {
             file,
@@ -124,7 +133,10 @@ fn every_barrier_is_missed() {
 
 /// Whether the case comes to a line: a trap there stops it.
 fn reached(case: &Case, entry: usize, at: usize) -> bool {
-    case.tells(entry, &with_line(&case.entries[entry], at, Some("\ttrap;".into())))
+    case.tells(
+        entry,
+        &with_line(&case.entries[entry], at, Some("\ttrap;".into())),
+    )
 }
 
 /// Changes the first instructions of a kind that the case comes to, in each entry.
@@ -135,7 +147,11 @@ fn mutants(case: &Case, kind: &str, change: impl Fn(&str) -> Option<String>) -> 
         let changed = lines.filter_map(|(at, line)| Some((at, change(line)?)));
         for (at, line) in changed.filter(|(at, _)| reached(case, entry, *at)).take(3) {
             let mutant = with_line(text, at, Some(line.clone()));
-            assert!(case.tells(entry, &mutant), "{kind}: {} {line}", OPERATORS[entry]);
+            assert!(
+                case.tells(entry, &mutant),
+                "{kind}: {} {line}",
+                OPERATORS[entry]
+            );
             told += 1;
         }
     }
@@ -158,7 +174,8 @@ fn shifted_indices_are_told() {
 fn changed_shifts_are_told() {
     let case = Case::new(Precision::W8A8);
     let told = mutants(&case, "shift", |line| {
-        line.contains("shr.s32 ").then(|| line.replace("shr.s32", "shr.u32"))
+        line.contains("shr.s32 ")
+            .then(|| line.replace("shr.s32", "shr.u32"))
     });
     assert!(told >= 6, "{told}");
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use mambalite::Result;
 use mambalite::dataset::{BicubicProtocol, Dataset, Evaluation};
 use mambalite::picture::Color;
-use mambalite::upscale::{color, upscale};
+use mambalite::upscale::color;
 use serde::Serialize;
 
 use super::network::{NetworkArgs, count, executor_name, hash, refuse_scale};
@@ -94,6 +94,10 @@ enum MethodLine {
         model_sha256: String,
         precision: String,
         executor: String,
+        /// `cpu` or `cuda`.
+        backend: &'static str,
+        /// Name of the GPU, of that.
+        device: Option<String>,
     },
 }
 
@@ -146,18 +150,23 @@ impl Cmd {
         refuse_scale(&self.network.model, &file, self.scale.into())?;
         let model = file.model();
         let set = self.open(color(model.config()))?;
+        let backend = self.network.open(&file)?;
         let bar = progress::bar(output, count(&set), "pictures");
+        // Pictures run beside one another, a thread each.
         let evaluation = set.evaluate(|low| {
-            let high = upscale(&model, low, executor);
+            let high = backend.upscale(low, executor, 1, &|_| ());
             bar.inc(1);
-            high
+            high.map(|(high, _)| high)
         });
         bar.finish_and_clear();
+        let ran = backend.ran();
         let method = MethodLine::Network {
             model: self.network.model.clone(),
             model_sha256: hash(&file),
             precision: model.precision().to_string(),
             executor: executor_name(executor),
+            backend: ran.backend,
+            device: ran.device,
         };
         Ok((evaluation?, method))
     }

@@ -28,6 +28,7 @@ Exit codes:
   0  done
   1  a fault of this program
   2  wrong usage, or input that cannot be used
+  5  no GPU that can be used, with --backend cuda
   130  ended by a second Ctrl-C
 
 Results go to stdout, everything else to stderr. With --json each line of stdout is one object

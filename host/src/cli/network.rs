@@ -2,6 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use mambalite::backend::{Backend, Choice};
 use mambalite::dataset::Dataset;
 use mambalite::model_file::ModelFile;
 use mambalite::upscale::Executor;
@@ -24,9 +25,9 @@ pub(crate) struct NetworkArgs {
     /// Number format; without it a shipped model runs in f32 and a file as it is.
     #[arg(long, value_parser = precision_parser())]
     pub(crate) precision: Option<Precision>,
-    /// What computes; auto takes the fastest that this build and machine have.
+    /// What computes; auto takes an NVIDIA GPU where there is one. The result is the same.
     #[arg(long, default_value = "auto")]
-    pub(crate) backend: Backend,
+    backend: BackendKind,
     /// Row by row, or in tiles; stream unless a tile or a halo is given.
     #[arg(long)]
     executor: Option<ExecutorKind>,
@@ -40,9 +41,12 @@ pub(crate) struct NetworkArgs {
 
 /// What computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Backend {
+enum BackendKind {
+    /// A GPU that can be used, or else the CPU.
     Auto,
+    /// This machine's processor.
     Cpu,
+    /// An NVIDIA GPU, or an error.
     Cuda,
 }
 
@@ -53,12 +57,19 @@ enum ExecutorKind {
 }
 
 impl NetworkArgs {
-    /// Loads the model and checks that there is something that can run it.
+    /// Loads the model.
     pub(crate) fn load(&self) -> Result<ModelFile> {
-        if self.backend == Backend::Cuda {
-            return Err(Error::BackendMissing { backend: "cuda" });
-        }
         registry::load(&self.model, self.precision)
+    }
+
+    /// Finds what computes.
+    pub(crate) fn open<'m>(&self, file: &'m ModelFile) -> Result<Backend<'m>> {
+        let choice = match self.backend {
+            BackendKind::Auto => Choice::Auto,
+            BackendKind::Cpu => Choice::Cpu,
+            BackendKind::Cuda => Choice::Cuda,
+        };
+        Backend::open(choice, file)
     }
 
     /// Returns how pictures go through the network; contradictions end the process.

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use clap::Args;
 use indicatif::ProgressBar;
+use mambalite::backend::Backend;
 use mambalite::model_file::ModelFile;
 use mambalite::picture::{self, Color, Picture};
-use mambalite::upscale::Executor;
+use mambalite::upscale::{Executor, grid};
 use mambalite::{Error, Result, parallel};
-use mambalite_kernels::TileGrid;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -63,6 +63,10 @@ struct Upscaled {
     model_sha256: String,
     precision: String,
     executor: String,
+    /// What computed it: `cpu` or `cuda`.
+    backend: &'static str,
+    /// Name of the GPU, if one did.
+    device: Option<String>,
     seconds: f64,
 }
 
@@ -75,6 +79,7 @@ struct Job {
 /// What all pictures of a run share.
 struct Run<'a> {
     file: &'a ModelFile,
+    backend: Backend<'a>,
     executor: Executor,
     bar: ProgressBar,
     /// Threads of one picture.
@@ -88,6 +93,7 @@ impl Cmd {
         let inputs = picture::find(&self.inputs)?;
         let file = self.network.load()?;
         let jobs = self.jobs(inputs, file.model().config().scale)?;
+        let backend = self.network.open(&file)?;
         // Pictures are read when their turn comes; the bar's length grows with them.
         let bar = progress::bar(output, 0, "LR rows");
         let total = jobs.len();
@@ -95,6 +101,7 @@ impl Cmd {
         let at_once = threads.min(total).max(1);
         let run = Run {
             file: &file,
+            backend,
             executor,
             bar,
             threads: threads / at_once,
@@ -186,7 +193,10 @@ impl Run<'_> {
         let low = if gray_on_rgb { stored.to_rgb() } else { stored };
         self.bar.inc_length(rows(&low, self.executor));
         let step = |rows| self.bar.inc(rows as u64);
-        let mut high = parallel::upscale(&model, &low, self.executor, self.threads, &step)?;
+        let magnified = self
+            .backend
+            .upscale(&low, self.executor, self.threads, &step);
+        let (mut high, ran) = magnified?;
         if gray_on_rgb {
             high = high.to_gray();
         }
@@ -200,6 +210,8 @@ impl Run<'_> {
             model_sha256: hash(self.file),
             precision: model.precision().to_string(),
             executor: executor_name(self.executor),
+            backend: ran.backend,
+            device: ran.device,
             seconds: began.elapsed().as_secs_f64(),
         })
     }
@@ -211,10 +223,17 @@ impl Upscaled {
             output,
             width,
             height,
+            device,
             seconds,
             ..
         } = self;
-        format!("{} ({width}x{height}, {seconds:.2} s)", output.display())
+        let device = device
+            .as_ref()
+            .map_or_else(String::new, |it| format!(" on {it}"));
+        format!(
+            "{} ({width}x{height}, {seconds:.2} s{device})",
+            output.display()
+        )
     }
 }
 
@@ -225,13 +244,8 @@ fn all_threads() -> usize {
 
 /// Counts the rows that an executor runs, halos included.
 fn rows(picture: &Picture, executor: Executor) -> u64 {
-    match executor {
-        Executor::Stream => picture.height() as u64,
-        Executor::Patch { tile, halo } => {
-            let grid = TileGrid::new(picture.width(), picture.height(), tile, halo);
-            grid.map(|it| it.padded.height as u64).sum()
-        }
-    }
+    let tiles = grid(picture.width(), picture.height(), executor);
+    tiles.map(|it| it.padded.height as u64).sum()
 }
 
 fn has_picture_extension(path: &Path) -> bool {

@@ -212,7 +212,12 @@ impl Array {
     /// # Safety
     /// As [`Array::read`].
     #[inline(always)]
-    pub(super) unsafe fn read_quad<T: Scalar>(self, at: usize, n: usize, aligned: bool) -> [T; QUAD] {
+    pub(super) unsafe fn read_quad<T: Scalar>(
+        self,
+        at: usize,
+        n: usize,
+        aligned: bool,
+    ) -> [T; QUAD] {
         if aligned && n == QUAD {
             // SAFETY: the caller's promise.
             return unsafe { self.read::<T::Quad>(at / QUAD) }.into();

@@ -154,18 +154,12 @@ pub(super) unsafe fn in_proj<A: Device>(
     let tile = Tile::<A::In>::new(&layout.x);
     // SAFETY: as above.
     unsafe {
-        weight::<A, A::In>(
-            params,
-            &layout.inner,
-            span.groups(),
-            rows_of(&tile),
-            |o| {
-                if let Some(at) = span.place(&o, sizes.outputs) {
-                    let aligned = sizes.outputs.is_multiple_of(OUTPUTS);
-                    out.write_quad(at, o.n, aligned, o.values.map(A::to_act));
-                }
-            },
-        );
+        weight::<A, A::In>(params, &layout.inner, span.groups(), rows_of(&tile), |o| {
+            if let Some(at) = span.place(&o, sizes.outputs) {
+                let aligned = sizes.outputs.is_multiple_of(OUTPUTS);
+                out.write_quad(at, o.n, aligned, o.values.map(A::to_act));
+            }
+        });
     }
 }
 
@@ -196,13 +190,9 @@ pub(super) unsafe fn sequence<A: Device>(
     let rank = dt_sizes.inputs;
     // SAFETY: as above.
     unsafe {
-        weight::<A, A::In>(
-            x_proj,
-            &layout.x_inner,
-            span.groups(),
-            rows_of(&u),
-            |o| row.write_quad(o.group * GROUP + o.pixel, o.first, o.values.map(A::to_act)),
-        );
+        weight::<A, A::In>(x_proj, &layout.x_inner, span.groups(), rows_of(&u), |o| {
+            row.write_quad(o.group * GROUP + o.pixel, o.first, o.values.map(A::to_act))
+        });
     }
     barrier();
     // SAFETY: as above.
@@ -397,16 +387,10 @@ pub(super) unsafe fn out_proj<A: Device>(
     let tile = Tile::<A::In>::new(&layout.x);
     // SAFETY: as above.
     unsafe {
-        weight::<A, A::In>(
-            params,
-            &layout.inner,
-            span.groups(),
-            rows_of(&tile),
-            |o| {
-                if let Some(at) = span.place(&o, sizes.outputs) {
-                    residual.write_sum::<A>(out, at, (o.n, sizes.outputs), o.values);
-                }
-            },
-        );
+        weight::<A, A::In>(params, &layout.inner, span.groups(), rows_of(&tile), |o| {
+            if let Some(at) = span.place(&o, sizes.outputs) {
+                residual.write_sum::<A>(out, at, (o.n, sizes.outputs), o.values);
+            }
+        });
     }
 }

@@ -21,7 +21,7 @@ const ALIGN: u64 = 256;
 /// Tiles of a convolution, best first.
 const TILES: [(usize, usize); 5] = [(16, 8), (8, 8), (8, 4), (8, 2), (8, 1)];
 /// Pixels of a block of the other operators, best first.
-const SPANS: [usize; 4] = [64, 32, 16, GROUP];
+const SPANS: [usize; 5] = [128, 64, 32, 16, GROUP];
 
 /// Hands out the arena.
 struct Arena {
@@ -481,7 +481,9 @@ fn pack<A: Describe>(image: &mut Vec<u8>, matrix: &Matrix<'_, A>, taps: usize) -
                         let at = A::weight_index((outputs, matrix.inputs), o, tap * inputs + k);
                         matrix.weights[at]
                     });
-                    image.extend_from_slice(bytemuck::bytes_of(&weight.unwrap_or(A::Weight::zeroed())));
+                    image.extend_from_slice(bytemuck::bytes_of(
+                        &weight.unwrap_or(A::Weight::zeroed()),
+                    ));
                     len += 1;
                 }
             }
