@@ -103,19 +103,17 @@ impl Place {
             let before = *sums;
             // SAFETY: the caller's promise.
             unsafe { X::add(columns, tap as usize, inputs, sums) };
-            if !X::LEAVE_OUT {
+            // The place of the first pixel's tap, one more than its column.
+            let first = self.at.0 + x + kx;
+            if !X::LEAVE_OUT || (first > 0 && first + GROUP <= self.size.0 + 1) {
                 continue;
             }
-            unrolled!(
-                pixels | P | {
-                    let inside = (self.at.0 + x + P + kx).wrapping_sub(1) < self.size.0;
-                    unrolled!(
-                        outputs | J | {
-                            sums[P][J] = if inside { sums[P][J] } else { before[P][J] };
-                        }
-                    );
-                }
-            );
+            unrolled!(pixels P => {
+                let inside = (first + P).wrapping_sub(1) < self.size.0;
+                unrolled!(outputs J => {
+                    sums[P][J] = if inside { sums[P][J] } else { before[P][J] };
+                });
+            });
         }
     }
 }

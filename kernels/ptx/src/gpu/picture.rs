@@ -64,7 +64,7 @@ unsafe fn magnify<A: Device, const SCALE: usize>(
     };
     for dy in 0..SCALE {
         let weights = &anchor::WEIGHTS[SCALE - 2][dy];
-        let columns = unrolled!(taps | C | anchor::weighted(weights, window[C]));
+        let columns = unrolled!(taps C => anchor::weighted(weights, window[C]));
         let row = (patch * patches.height + row) as usize * SCALE + dy;
         let first = (row * width as usize + column as usize) * SCALE;
         for dx in 0..SCALE {
@@ -114,9 +114,9 @@ unsafe fn window(
         Anchor::None => {}
         Anchor::Nearest => window[CENTRE][CENTRE] = read(row, column),
         Anchor::Bicubic => {
-            let rows = unrolled!(taps | R | near(row, patches.height, R));
-            let columns = unrolled!(taps | C | near(column, patches.width, C));
-            window = unrolled!(taps | C | unrolled!(taps | R | read(rows[R], columns[C])));
+            let rows = unrolled!(taps R => near(row, patches.height, R));
+            let columns = unrolled!(taps C => near(column, patches.width, C));
+            window = unrolled!(taps C => unrolled!(taps R => read(rows[R], columns[C])));
         }
     }
     window

@@ -62,13 +62,13 @@ pub(super) trait Element<A: Device>: Operand<A::Acc> + Scalar {
 /// Repeats an expression for each pixel of a group, each output of a thread or each tap of the anchor,
 /// with the number as a constant: what is indexed by it stays in registers.
 macro_rules! unrolled {
-    (pixels |$p:ident| $body:expr) => {
+    (pixels $p:ident => $body:expr) => {
         unrolled!(@ $p, $body, 0, 1, 2, 3, 4, 5, 6, 7)
     };
-    (outputs |$j:ident| $body:expr) => {
+    (outputs $j:ident => $body:expr) => {
         unrolled!(@ $j, $body, 0, 1, 2, 3)
     };
-    (taps |$t:ident| $body:expr) => {
+    (taps $t:ident => $body:expr) => {
         unrolled!(@ $t, $body, 0, 1, 2, 3, 4)
     };
     (@ $i:ident, $body:expr, $($value:literal),*) => {
@@ -140,7 +140,7 @@ impl Element<Float<f32>> for f32 {
         while k < inputs {
             // SAFETY: as above.
             unsafe {
-                let x = unrolled!(pixels | P | read::<f32>(x.pixel(P), k));
+                let x = unrolled!(pixels P => read::<f32>(x.pixel(P), k));
                 add_input(&mut at, quads, x, sums);
             }
             k += 1;
@@ -173,11 +173,11 @@ unsafe fn add_chunk(
     // SAFETY: the caller's promise.
     unsafe {
         let x: [[f32; CHUNK]; GROUP] =
-            unrolled!(pixels | P | read::<QuadF32>(x.pixel(P), chunk).into());
-        add_input(at, quads, unrolled!(pixels | P | x[P][0]), sums);
-        add_input(at, quads, unrolled!(pixels | P | x[P][1]), sums);
-        add_input(at, quads, unrolled!(pixels | P | x[P][2]), sums);
-        add_input(at, quads, unrolled!(pixels | P | x[P][3]), sums);
+            unrolled!(pixels P => read::<QuadF32>(x.pixel(P), chunk).into());
+        add_input(at, quads, unrolled!(pixels P => x[P][0]), sums);
+        add_input(at, quads, unrolled!(pixels P => x[P][1]), sums);
+        add_input(at, quads, unrolled!(pixels P => x[P][2]), sums);
+        add_input(at, quads, unrolled!(pixels P => x[P][3]), sums);
     }
 }
 
@@ -194,15 +194,9 @@ unsafe fn add_input(
 ) {
     // SAFETY: the caller's promise.
     let weights: [f32; OUTPUTS] = unsafe { at.read() }.into();
-    unrolled!(
-        pixels
-            | P
-            | unrolled!(
-                outputs | J | {
-                    sums[P][J] = Float::<f32>::multiply_add(sums[P][J], weights[J], x[P]);
-                }
-            )
-    );
+    unrolled!(pixels P => unrolled!(outputs J => {
+        sums[P][J] = Float::<f32>::multiply_add(sums[P][J], weights[J], x[P]);
+    }));
     *at = at.wrapping_add(quads);
 }
 
@@ -223,29 +217,23 @@ unsafe fn add_fixed<X, W: Copy, Pair: Copy + Into<[W; 2]>>(
     let mut add = |x: [W; GROUP]| {
         // SAFETY: the caller's promise.
         let weights: [u32; OUTPUTS] = unsafe { at.read() }.into();
-        unrolled!(
-            pixels
-                | P
-                | unrolled!(
-                    outputs | J | {
-                        sums[P][J] = dot(sums[P][J], x[P], weights[J]);
-                    }
-                )
-        );
+        unrolled!(pixels P => unrolled!(outputs J => {
+            sums[P][J] = dot(sums[P][J], x[P], weights[J]);
+        }));
         at = at.wrapping_add(quads);
     };
     let mut chunk = 0;
     while chunk + 2 <= chunks {
         // SAFETY: as above.
         let x: [[W; 2]; GROUP] =
-            unsafe { unrolled!(pixels | P | read::<Pair>(x.pixel(P), chunk / 2).into()) };
-        add(unrolled!(pixels | P | x[P][0]));
-        add(unrolled!(pixels | P | x[P][1]));
+            unsafe { unrolled!(pixels P => read::<Pair>(x.pixel(P), chunk / 2).into()) };
+        add(unrolled!(pixels P => x[P][0]));
+        add(unrolled!(pixels P => x[P][1]));
         chunk += 2;
     }
     if chunk < chunks {
         // SAFETY: as above.
-        add(unsafe { unrolled!(pixels | P | read::<W>(x.pixel(P), chunk)) });
+        add(unsafe { unrolled!(pixels P => read::<W>(x.pixel(P), chunk)) });
     }
 }
 
@@ -371,24 +359,18 @@ pub(super) unsafe fn product<A: Device, X: Element<A>>(
         let mut bias = [A::Acc::default(); OUTPUTS];
         if matrix.bias.len > 0 {
             // SAFETY: the caller's promise.
-            bias = unrolled!(outputs | J | A::bias(unsafe { matrix.bias.read(row(J)) }));
+            bias = unrolled!(outputs J => A::bias(unsafe { matrix.bias.read(row(J)) }));
         }
-        let mut sums = [unrolled!(outputs | J | X::begin(bias[J])); GROUP];
+        let mut sums = [unrolled!(outputs J => X::begin(bias[J])); GROUP];
         sum(&columns, group, &mut sums);
         // SAFETY: as above.
-        let scale = unrolled!(outputs | J | unsafe { A::scale_of(matrix, row(J)) });
-        unrolled!(
-            pixels
-                | P
-                | emit(Outputs {
-                    group,
-                    pixel: P,
-                    first,
-                    n: (outputs - first).min(OUTPUTS),
-                    values: unrolled!(
-                        outputs | J | { A::rescale_by(&scale[J], X::end(sums[P][J], bias[J])) }
-                    ),
-                })
-        );
+        let scale = unrolled!(outputs J => unsafe { A::scale_of(matrix, row(J)) });
+        unrolled!(pixels P => emit(Outputs {
+            group,
+            pixel: P,
+            first,
+            n: (outputs - first).min(OUTPUTS),
+            values: unrolled!(outputs J => A::rescale_by(&scale[J], X::end(sums[P][J], bias[J]))),
+        }));
     });
 }

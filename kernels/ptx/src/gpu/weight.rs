@@ -37,7 +37,7 @@ pub(super) unsafe fn weight<A: Device, X: Element<A>>(
     unsafe {
         product::<A, X>(&weight.first, groups, sum, |out| match factored {
             true => {
-                let values = unrolled!(outputs | J | A::to_act(out.values[J]));
+                let values = unrolled!(outputs J => A::to_act(out.values[J]));
                 middle.write_quad(out.group * GROUP + out.pixel, out.first, values);
             }
             false => emit(out),
@@ -72,19 +72,17 @@ pub(super) unsafe fn weight<A: Device, X: Element<A>>(
     let rows = unsafe { A::matrix(&weight.copies) };
     each_quad(groups * GROUP, weight.outputs as usize, |pixel, first| {
         let n = (weight.outputs as usize - first).min(OUTPUTS);
-        let values = unrolled!(
-            outputs | J | {
-                let at = first + J.min(n - 1);
-                // SAFETY: as above; the order has an element an output.
-                unsafe {
-                    let place = usize::from(weight.order.read::<u16>(at));
-                    match place < copies {
-                        true => copied(&rows, place, middle.read(pixel, place)),
-                        false => unordered.read(pixel, place - copies),
-                    }
+        let values = unrolled!(outputs J => {
+            let at = first + J.min(n - 1);
+            // SAFETY: as above; the order has an element an output.
+            unsafe {
+                let place = usize::from(weight.order.read::<u16>(at));
+                match place < copies {
+                    true => copied(&rows, place, middle.read(pixel, place)),
+                    false => unordered.read(pixel, place - copies),
                 }
             }
-        );
+        });
         emit(Outputs {
             group: pixel / GROUP,
             pixel: pixel % GROUP,
