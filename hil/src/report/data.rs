@@ -327,7 +327,7 @@ impl From<&Board> for BoardFacts {
             chip: board.chip.clone(),
             core: board.core.clone(),
             target: board.target.clone(),
-            machine: board.emulator.as_ref().map(|it| it.machine.clone()),
+            machine: board.emulated().map(str::to_owned),
         }
     }
 }

@@ -253,7 +253,7 @@ impl<'a> Exercise<'a> {
         let mut subject = controls::Subject {
             device,
             flasher,
-            model_address: self.board.model.address,
+            model_address: self.board.model_address(),
             file: self.work.file,
             picture: &picture,
             good: &good,
