@@ -22,7 +22,12 @@ pub(crate) enum Strictness {
 /// Runs everything; the sum of the tests is the last line.
 pub(crate) fn run(strictness: Strictness) -> Result<()> {
     let start = Instant::now();
-    packages::install(&[Purpose::Firmware, Purpose::VirtualBoards])?;
+    packages::install(&[
+        Purpose::Firmware,
+        Purpose::VirtualBoards,
+        Purpose::Agent,
+        Purpose::VirtualJetson,
+    ])?;
     let (root, firmware) = (repository::root(), repository::firmware());
     if has("fmt", strictness)? {
         process::run(process::cargo().args(["fmt", "--check"]), &root)?;

@@ -240,6 +240,7 @@ impl<'a> Work<'a> {
             first_difference: None,
             controls: Vec::new(),
             pictures: Vec::new(),
+            sensors: None,
             log: Vec::new(),
         }
     }
