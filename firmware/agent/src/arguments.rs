@@ -111,12 +111,18 @@ mod tests {
     use super::*;
 
     fn order(words: &str) -> Result<Order, Error> {
-        Order::parse(["agent"].into_iter().chain(words.split(' ')).map(OsString::from))
+        Order::parse(
+            ["agent"]
+                .into_iter()
+                .chain(words.split(' '))
+                .map(OsString::from),
+        )
     }
 
     #[test]
     fn a_command_line_is_read() {
-        let Order::Serve(serve) = order("--board b --model m.mls --arena-bytes 4096").unwrap() else {
+        let Order::Serve(serve) = order("--board b --model m.mls --arena-bytes 4096").unwrap()
+        else {
             panic!("to serve");
         };
         assert_eq!((serve.board.as_str(), serve.arena_bytes), ("b", 4096));
@@ -136,7 +142,10 @@ mod tests {
             ("--sensors --seconds 70000", "70000"),
         ] {
             let message = order(words).unwrap_err().to_string();
-            assert!(message.contains(word) && message.contains("Usage"), "{message}");
+            assert!(
+                message.contains(word) && message.contains("Usage"),
+                "{message}"
+            );
         }
     }
 }

@@ -33,7 +33,9 @@ enum Error {
         cause: String,
     },
     /// The system has not the memory asked for.
-    #[error("set {bytes} bytes of working memory aside: there are not so many; lower --arena-bytes")]
+    #[error(
+        "set {bytes} bytes of working memory aside: there are not so many; lower --arena-bytes"
+    )]
     Memory {
         /// Bytes asked for.
         bytes: u32,

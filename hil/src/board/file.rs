@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Board, Emulator, Loopback, Microcontroller, ModelRegion, Reach, Region, Remote,
-};
+use super::{Board, Emulator, Loopback, Microcontroller, ModelRegion, Reach, Region, Remote};
 
 /// Version of the board file that this harness reads.
 const SCHEMA: u32 = 1;
@@ -171,7 +169,9 @@ fn overlap(a: Region, b: Region) -> bool {
 /// What `ssh` would read as an option is no name.
 fn check_host(host: &str) -> Result<(), String> {
     if host.is_empty() || host.starts_with('-') {
-        return Err(format!("ssh.host is `{host}`: name a host as `ssh` takes it"));
+        return Err(format!(
+            "ssh.host is `{host}`: name a host as `ssh` takes it"
+        ));
     }
     Ok(())
 }
@@ -253,14 +253,28 @@ pub(super) mod tests {
         let Reach::Ssh(remote) = &board.reach else {
             panic!("{board:?}");
         };
-        assert_eq!((remote.host.as_str(), remote.folder.as_str()), ("jetson", ".cache/mambalite"));
-        assert_eq!((board.memory(), board.emulated(), board.model_address()), (None, None, 0));
+        assert_eq!(
+            (remote.host.as_str(), remote.folder.as_str()),
+            ("jetson", ".cache/mambalite")
+        );
+        assert_eq!(
+            (board.memory(), board.emulated(), board.model_address()),
+            (None, None, 0)
+        );
         let written = toml::to_string(&board).unwrap();
         assert_eq!(parse(&written).unwrap(), board);
         for (from, to, word) in [
             ("host = \"jetson\"", "", "host"),
-            ("host = \"jetson\"", "host = \"-oProxyCommand=x\"", "as `ssh` takes it"),
-            ("[ssh]", "stack-bytes = 8\n[ssh]", "belong to a microcontroller"),
+            (
+                "host = \"jetson\"",
+                "host = \"-oProxyCommand=x\"",
+                "as `ssh` takes it",
+            ),
+            (
+                "[ssh]",
+                "stack-bytes = 8\n[ssh]",
+                "belong to a microcontroller",
+            ),
             ("[ssh]", "[loopback]\ncpu = \"max\"\n[ssh]", "both"),
             ("[ssh]", "[loopback]", "host"),
         ] {

@@ -141,7 +141,10 @@ mod tests {
     fn power_is_in_milliwatts_with_its_caveats() {
         let report = SensorReport::new(&sensors(12_000), false);
         let rail = report.rails().next().unwrap();
-        assert_eq!((rail.name.as_str(), rail.mean, rail.max), ("VDD_IN", 5040.0, 5041.0));
+        assert_eq!(
+            (rail.name.as_str(), rail.mean, rail.max),
+            ("VDD_IN", 5040.0, 5041.0)
+        );
         assert_eq!(report.readings[1].mean, 1024.0);
         assert_eq!(report.facts, ["NV Power Mode: 25W 1"]);
         assert_eq!(report.notes.len(), POWER.len());
@@ -154,6 +157,9 @@ mod tests {
         let report = SensorReport::new(&sensors(12_000), true);
         assert_eq!(report.notes, [MADE_UP]);
         let json = serde_json::to_string(&report).unwrap();
-        assert!(json.contains("\"made_up\":true") && !json.contains('J'), "{json}");
+        assert!(
+            json.contains("\"made_up\":true") && !json.contains('J'),
+            "{json}"
+        );
     }
 }

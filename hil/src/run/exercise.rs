@@ -16,9 +16,7 @@ use crate::geometry;
 use crate::interrupt::Interrupt;
 use crate::link::Link;
 use crate::observer::{Observer, Stage};
-use crate::report::{
-    BoardReport, Images, JobReport, Memory, PictureReport, Rect, SensorReport,
-};
+use crate::report::{BoardReport, Images, JobReport, Memory, PictureReport, Rect, SensorReport};
 use crate::transport::Transport;
 
 /// Lines of the board's log that go into the report; all are in its file.

@@ -226,7 +226,9 @@ impl<'a> Work<'a> {
             },
             memory: Memory {
                 flash_bytes: plan.flash_bytes,
-                flash_size_bytes: board.memory().map_or(0, |it| it.model.capacity_bytes as usize),
+                flash_size_bytes: board
+                    .memory()
+                    .map_or(0, |it| it.model.capacity_bytes as usize),
                 arena_bytes: plan.arena_bytes + row_bytes,
                 arena_used_bytes: None,
                 arena_size_bytes: board.arena_bytes as usize,

@@ -138,44 +138,50 @@ impl Connection {
     ) -> Result<Answer> {
         // At a rate below which a network is no network.
         let limit = COMMAND + Duration::from_millis(input.len() as u64 / 10);
-        let outcome = within(&self.runtime, &self.interrupt, limit, "a command by SSH", async {
-            let mut command = Session::to_command(Arc::clone(&self.session), "sh");
-            command.arg("-c").arg(script).arg("sh").args(arguments);
-            command
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped());
-            let mut child = command.spawn().await?;
-            let (to, from, errors) = (
-                child.stdin().take(),
-                child.stdout().take(),
-                child.stderr().take(),
-            );
-            let (mut output, mut words) = (Vec::new(), Vec::new());
-            tokio::join!(
-                async {
-                    let Some(mut to) = to else { return };
-                    for piece in input.chunks(PIECE) {
-                        // A command that ended early says why by its code.
-                        if to.write_all(piece).await.is_err() {
-                            return;
+        let outcome = within(
+            &self.runtime,
+            &self.interrupt,
+            limit,
+            "a command by SSH",
+            async {
+                let mut command = Session::to_command(Arc::clone(&self.session), "sh");
+                command.arg("-c").arg(script).arg("sh").args(arguments);
+                command
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped());
+                let mut child = command.spawn().await?;
+                let (to, from, errors) = (
+                    child.stdin().take(),
+                    child.stdout().take(),
+                    child.stderr().take(),
+                );
+                let (mut output, mut words) = (Vec::new(), Vec::new());
+                tokio::join!(
+                    async {
+                        let Some(mut to) = to else { return };
+                        for piece in input.chunks(PIECE) {
+                            // A command that ended early says why by its code.
+                            if to.write_all(piece).await.is_err() {
+                                return;
+                            }
+                            progress(piece.len());
                         }
-                        progress(piece.len());
-                    }
-                },
-                async {
-                    if let Some(mut from) = from {
-                        let _ = from.read_to_end(&mut output).await;
-                    }
-                },
-                async {
-                    if let Some(mut errors) = errors {
-                        let _ = errors.read_to_end(&mut words).await;
-                    }
-                },
-            );
-            Ok((child.wait().await, output, words))
-        })?;
+                    },
+                    async {
+                        if let Some(mut from) = from {
+                            let _ = from.read_to_end(&mut output).await;
+                        }
+                    },
+                    async {
+                        if let Some(mut errors) = errors {
+                            let _ = errors.read_to_end(&mut words).await;
+                        }
+                    },
+                );
+                Ok((child.wait().await, output, words))
+            },
+        )?;
         let (status, output, words) = outcome.map_err(|error| self.lost(&error))?;
         let words = String::from_utf8_lossy(&words).trim().to_owned();
         let code = match status {
@@ -202,17 +208,23 @@ impl Connection {
             host: self.host.clone(),
             cause: "nothing to start".to_owned(),
         })?;
-        let outcome = within(&self.runtime, &self.interrupt, COMMAND, "the agent", async {
-            let mut command = Session::to_command(Arc::clone(&self.session), program.as_str());
-            command
-                .args(arguments)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::from(OwnedFd::from(words)));
-            let mut child = command.spawn().await?;
-            let pipes = (child.stdin().take(), child.stdout().take());
-            Ok((child, pipes))
-        })?;
+        let outcome = within(
+            &self.runtime,
+            &self.interrupt,
+            COMMAND,
+            "the agent",
+            async {
+                let mut command = Session::to_command(Arc::clone(&self.session), program.as_str());
+                command
+                    .args(arguments)
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::from(OwnedFd::from(words)));
+                let mut child = command.spawn().await?;
+                let pipes = (child.stdin().take(), child.stdout().take());
+                Ok((child, pipes))
+            },
+        )?;
         match outcome.map_err(|error| self.lost(&error))? {
             (child, (input, Some(output))) => Ok(Process {
                 child,
@@ -257,9 +269,9 @@ impl Connection {
     ) -> Option<usize> {
         // The runtime must turn once, or bytes that have come are never seen.
         let wait = wait.max(Duration::from_millis(1));
-        let read = self.runtime.block_on(async {
-            tokio::time::timeout(wait, process.output.read(buffer)).await
-        });
+        let read = self
+            .runtime
+            .block_on(async { tokio::time::timeout(wait, process.output.read(buffer)).await });
         match read {
             Err(_) => Some(0),
             Ok(Ok(0) | Err(_)) => None,
@@ -296,9 +308,13 @@ impl Connection {
     /// Looks whether the connection stands: a program that a signal ended and one whose
     /// connection was cut end alike here.
     fn check(&self) -> Result<()> {
-        let checked = within(&self.runtime, &self.interrupt, COMMAND, "a look at SSH", async {
-            self.session.check().await
-        })?;
+        let checked = within(
+            &self.runtime,
+            &self.interrupt,
+            COMMAND,
+            "a look at SSH",
+            async { self.session.check().await },
+        )?;
         checked.map_err(|error| self.lost(&error))
     }
 
@@ -340,7 +356,12 @@ fn explain(host: &str, error: &openssh::Error) -> Error {
     if cause.contains("Host key verification failed") {
         // The banner before it says the same in capitals.
         let known = cause.contains("REMOTE HOST IDENTIFICATION HAS CHANGED");
-        let cause = if known { "it has changed" } else { "none is known" }.to_owned();
+        let cause = if known {
+            "it has changed"
+        } else {
+            "none is known"
+        }
+        .to_owned();
         return Error::HostKey { host, cause };
     }
     let last = cause.lines().map(str::trim).rfind(|line| !line.is_empty());

@@ -298,7 +298,10 @@ fn spawn(config: &Path, log: &Path) -> core::result::Result<Child, String> {
 
 /// Waits until the server listens; false when it ended or takes too long.
 fn wait_for(server: &mut Child, port: u16, interrupt: &Interrupt) -> Result<bool> {
-    let (address, start) = (SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Instant::now());
+    let (address, start) = (
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        Instant::now(),
+    );
     while start.elapsed() < START {
         interrupt.check()?;
         if !matches!(server.try_wait(), Ok(None)) {

@@ -156,6 +156,9 @@ fn succeeded(connection: &Connection, what: String, answer: Answer) -> Result<St
     Err(Error::Remote {
         host: connection.host().to_owned(),
         what,
-        cause: [answer.words, code].join("; ").trim_matches([';', ' ']).to_owned(),
+        cause: [answer.words, code]
+            .join("; ")
+            .trim_matches([';', ' '])
+            .to_owned(),
     })
 }

@@ -80,8 +80,14 @@ impl Tree {
         let program = root.join("usr/bin/nvpmodel");
         fs::set_permissions(program, fs::Permissions::from_mode(0o700))?;
         for (channel, (label, voltage_mv, _)) in (1..).zip(RAILS) {
-            write(&monitor.join(format!("in{channel}_label")), &format!("{label}\n"))?;
-            write(&monitor.join(format!("in{channel}_input")), &format!("{voltage_mv}\n"))?;
+            write(
+                &monitor.join(format!("in{channel}_label")),
+                &format!("{label}\n"),
+            )?;
+            write(
+                &monitor.join(format!("in{channel}_input")),
+                &format!("{voltage_mv}\n"),
+            )?;
         }
         step(root, 0)?;
         let stop = Arc::new(AtomicBool::new(false));

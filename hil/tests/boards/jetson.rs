@@ -2,7 +2,7 @@
 //! `qemu`, for they run an emulator and a server.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use mambalite::upscale::Executor;
 use mambalite_hil::bench::check_identity;
 use mambalite_hil::board::{Board, Boards};
 use mambalite_hil::device::Device;
-use mambalite_hil::error::{EXIT_LINK, EXIT_MISSING};
+use mambalite_hil::error::{EXIT_INTERRUPTED, EXIT_LINK, EXIT_MISSING};
 use mambalite_hil::firmware::{self, Image, find_toolchain};
 use mambalite_hil::flasher::Flasher;
 use mambalite_hil::interrupt::Interrupt;
@@ -93,7 +93,10 @@ impl Setup {
         assert_eq!(copied.unwrap(), 2);
         station.resume().unwrap();
         let line = station.line();
-        (station, Link::new(line, Patience::default(), Interrupt::default()))
+        (
+            station,
+            Link::new(line, Patience::default(), Interrupt::default()),
+        )
     }
 
     /// Returns the names of the files on the computer, hidden ones too.
@@ -147,13 +150,18 @@ fn connections(setup: &Setup) -> Vec<u32> {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.split_whitespace().map(|it| it.parse().unwrap()).collect()
+    text.split_whitespace()
+        .map(|it| it.parse().unwrap())
+        .collect()
 }
 
 fn kill(processes: &[u32]) {
     assert!(!processes.is_empty(), "nothing to kill");
     let words: Vec<_> = processes.iter().map(ToString::to_string).collect();
-    let status = Command::new("kill").args(["-s", "KILL"]).args(words).status();
+    let status = Command::new("kill")
+        .args(["-s", "KILL"])
+        .args(words)
+        .status();
     assert!(status.unwrap().success());
 }
 
@@ -197,7 +205,10 @@ fn qemu_the_virtual_jetson_computes_what_the_host_computes() {
     let rails: Vec<_> = sensors.rails().map(|rail| rail.name.as_str()).collect();
     assert_eq!(rails, ["VDD_IN", "VDD_CPU_GPU_CV", "VDD_SOC"]);
     assert!(sensors.made_up && sensors.notes[0].contains("made up"));
-    assert!(sensors.facts.iter().any(|fact| fact.contains("VIRTUAL")), "{sensors:?}");
+    assert!(
+        sensors.facts.iter().any(|fact| fact.contains("VIRTUAL")),
+        "{sensors:?}"
+    );
 }
 
 #[test]
@@ -213,10 +224,18 @@ fn qemu_files_are_copied_only_when_they_change() {
     assert_eq!(link.echo(&[0, 10, 13, 0xff].repeat(5000)).unwrap(), 0);
     // A fresh window has other values: the tree moves.
     let first = link.sensors(true).unwrap().unwrap();
-    assert!(first.readings.iter().any(|it| it.name == "VDD_IN" && it.samples > 0));
+    assert!(
+        first
+            .readings
+            .iter()
+            .any(|it| it.name == "VDD_IN" && it.samples > 0)
+    );
     wait_until("the sensors stand still", || {
         let sensors = link.sensors(false).unwrap().unwrap();
-        sensors.readings.iter().any(|it| it.name == "VDD_IN" && it.min < it.max)
+        sensors
+            .readings
+            .iter()
+            .any(|it| it.name == "VDD_IN" && it.min < it.max)
     });
     let copied = station.deploy(agent, setup.model.bytes(), &mut |_| ());
     assert_eq!(copied.unwrap(), 0);
@@ -237,8 +256,10 @@ fn qemu_another_host_key_is_refused() {
     let right = std::fs::read_to_string(&known).unwrap();
     let user_key = std::fs::read_to_string(setup.loopback.path("user_key.pub")).unwrap();
     let (host, _) = right.split_once(' ').unwrap();
-    for (text, word) in [(format!("{host} {user_key}"), "changed"), (String::new(), "none is known")]
-    {
+    for (text, word) in [
+        (format!("{host} {user_key}"), "changed"),
+        (String::new(), "none is known"),
+    ] {
         std::fs::write(&known, text).unwrap();
         let Err(error) = setup.open() else {
             panic!("it was let in");
@@ -312,4 +333,59 @@ fn qemu_a_connection_cut_in_mid_stream_is_told_as_such() {
     wait_until("the agent stays", || agents(&setup).is_empty());
     drop((station, device));
     setup.assert_nothing_stays();
+}
+
+/// Runs the program on a picture that takes long, sends it a signal once the agent runs, and
+/// returns its exit code; every process must be gone afterwards.
+fn stop_with(name: &str) -> Option<i32> {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, model) = (folder.path().join("in.png"), folder.path().join("m.mls"));
+    picture(300, 300).save(&input).unwrap();
+    invented(6).save(&model).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hil"));
+    command.args(["run", "--no-build", "--board", BOARD]);
+    command.arg("--model").arg(model).arg("--input").arg(input);
+    command.arg("--out").arg(folder.path().join("out"));
+    // Its own folder for temporary files: what is left is seen, and goes with this one.
+    let temporary = folder.path().join("t");
+    std::fs::create_dir(&temporary).unwrap();
+    command.env("TMPDIR", &temporary);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mark = temporary.display().to_string();
+    let agent = |process: &u32| {
+        let words = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains("qemu-aarch64-static")
+    };
+    wait_until("the agent does not run", || {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "it ended before it began"
+        );
+        processes_with(&mark).iter().any(agent)
+    });
+    let status = Command::new("kill")
+        .args(["-s", name, &child.id().to_string()])
+        .status();
+    assert!(status.unwrap().success());
+    let code = child.wait().unwrap().code();
+    wait_until("a process stays", || processes_with(&mark).is_empty());
+    let left = std::fs::read_dir(&temporary).unwrap().count();
+    assert!(name == "KILL" || left == 0, "{left} files or folders stay");
+    code
+}
+
+#[test]
+fn qemu_a_stopped_run_leaves_no_process() {
+    if !can_run() {
+        return;
+    }
+    agent(&boards().load(BOARD).unwrap());
+    assert_eq!(stop_with("INT"), Some(i32::from(EXIT_INTERRUPTED)));
+    // Killed, it cannot end its master process, which then ends by itself.
+    assert_eq!(stop_with("KILL"), None);
 }

@@ -144,10 +144,16 @@ mod tests {
         let root = tree(&[
             ("sys/class/thermal/thermal_zone0/type", "cpu-thermal\n"),
             ("sys/class/thermal/thermal_zone0/temp", "48500\n"),
-            ("sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "1510400\n"),
+            (
+                "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq",
+                "1510400\n",
+            ),
             ("sys/devices/system/cpu/cpuidle/current_driver", "psci\n"),
             ("sys/class/devfreq/17000000.gpu/cur_freq", "305978000\n"),
-            ("proc/meminfo", "MemTotal:  8000 kB\nMemFree: 1 kB\nMemAvailable:  3000 kB\n"),
+            (
+                "proc/meminfo",
+                "MemTotal:  8000 kB\nMemFree: 1 kB\nMemAvailable:  3000 kB\n",
+            ),
         ]);
         let show = |sources: Vec<Source>| -> Vec<(String, Option<i64>)> {
             let sample = |it: &Source| (it.name.clone(), (it.read)());
@@ -167,14 +173,21 @@ mod tests {
     fn facts_are_told_in_a_line_each() {
         let root = tree(&[
             ("proc/device-tree/model", "NVIDIA Jetson Orin Nano\0"),
-            ("etc/nv_tegra_release", "# R36 (release), REVISION: 4.3\nsecond\n"),
+            (
+                "etc/nv_tegra_release",
+                "# R36 (release), REVISION: 4.3\nsecond\n",
+            ),
         ]);
         let places = Places {
             root: root.path().to_owned(),
             nvpmodel: "/bin/echo".into(),
             ..Places::default()
         };
-        let expected = ["NVIDIA Jetson Orin Nano", "# R36 (release), REVISION: 4.3", "-q"];
+        let expected = [
+            "NVIDIA Jetson Orin Nano",
+            "# R36 (release), REVISION: 4.3",
+            "-q",
+        ];
         assert_eq!(facts(&places), expected);
         let empty = tree(&[]);
         let places = Places {
@@ -190,7 +203,10 @@ mod tests {
         let root = tree(&[
             ("proc/meminfo", "MemTotal:  x kB\n"),
             ("sys/class/thermal/thermal_zone0/temp", "48500\n"),
-            ("sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "<unknown>\n"),
+            (
+                "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq",
+                "<unknown>\n",
+            ),
         ]);
         assert!(memory(root.path()).is_empty());
         assert!(thermal_zones(root.path()).is_empty());

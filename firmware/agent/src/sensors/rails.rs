@@ -51,7 +51,9 @@ mod tests {
     #[test]
     fn rails_go_by_label_and_power_is_the_product() {
         let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon4");
+        let folder = root
+            .path()
+            .join("sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon4");
         std::fs::create_dir_all(&folder).unwrap();
         for (file, text) in [
             ("in1_label", "VDD_IN\n"),

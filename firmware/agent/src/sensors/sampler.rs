@@ -209,7 +209,9 @@ mod tests {
     fn a_window_has_mean_and_bounds_and_begins_anew() {
         let value = Arc::new(AtomicI64::new(100));
         let of_source = Arc::clone(&value);
-        let sampler = Sampler::start(found(move || Some(of_source.fetch_add(2, Ordering::SeqCst))));
+        let sampler = Sampler::start(found(move || {
+            Some(of_source.fetch_add(2, Ordering::SeqCst))
+        }));
         std::thread::sleep(PERIOD * 5);
         let first = sampler.snapshot(true);
         let shown = &first.readings[0];
@@ -219,7 +221,11 @@ mod tests {
         std::thread::sleep(PERIOD * 3);
         let second = sampler.snapshot(false);
         assert!(second.readings[0].min > shown.max && second.window_ms < first.window_ms);
-        assert_eq!(second.readings[1].name.len(), MAX_NAME, "cut between letters");
+        assert_eq!(
+            second.readings[1].name.len(),
+            MAX_NAME,
+            "cut between letters"
+        );
         assert!(first.json().starts_with("{\"schema\":1,\"window_ms\":"));
     }
 
