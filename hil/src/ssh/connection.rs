@@ -105,7 +105,8 @@ impl Connection {
         if let Some(config) = &destination.config {
             builder.config_file(config);
         }
-        let session = within(&runtime, interrupt, CONNECT, "the connection", async {
+        // `ssh` gives up first, with its own words. One that is left alone by Ctrl-C gives up too.
+        let session = within(&runtime, interrupt, 2 * CONNECT, "the connection", async {
             builder.connect(&host).await
         })?;
         let session = session.map_err(|error| explain(&host, &error))?;

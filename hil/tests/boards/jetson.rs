@@ -292,6 +292,38 @@ fn qemu_a_full_disk_is_told_and_leaves_no_file() {
 }
 
 #[test]
+fn qemu_a_small_disk_is_refused_before_a_byte_is_written() {
+    if !can_run() {
+        return;
+    }
+    let own_mounts = Command::new("unshare").args(["--mount", "true"]).status();
+    if !own_mounts.is_ok_and(|status| status.success()) {
+        println!("SKIP qemu: only root mounts a small disk");
+        return;
+    }
+    // Each command finds an empty disk of 256 KiB in the place of the folder.
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("small-disk");
+    let text = "mount -t tmpfs -o size=256k none \"$1\" && eval \"$SSH_ORIGINAL_COMMAND\"\n";
+    std::fs::write(&script, text).unwrap();
+    let script = script.display();
+    // The folder of the files is known only when the server runs.
+    let setup = Setup::new(&format!(
+        "ForceCommand unshare --mount sh {script} \"$(cat {}/home)\"",
+        folder.path().display()
+    ));
+    let home = setup.loopback.path("home").display().to_string();
+    std::fs::write(folder.path().join("home"), home).unwrap();
+    let mut station = setup.open().unwrap();
+    let copied = station.deploy(agent(&setup.board), setup.model.bytes(), &mut |_| ());
+    let error = copied.unwrap_err();
+    assert!(matches!(error, Error::DiskFull { .. }), "{error}");
+    assert!(error.to_string().contains("KiB are free"), "{error}");
+    drop(station);
+    setup.assert_nothing_stays();
+}
+
+#[test]
 fn qemu_an_agent_that_dies_is_told_with_its_words() {
     if !can_run() {
         return;
