@@ -40,7 +40,7 @@ const PIECE: usize = 32 << 10;
 
 /// The background master ends by itself after so many seconds without a command, as it has to
 /// when the harness is killed.
-const IDLE_S: NonZeroUsize = NonZeroUsize::new(10).unwrap();
+const IDLE_S: NonZeroUsize = NonZeroUsize::new(20).unwrap();
 
 /// Whom to connect to.
 #[derive(Debug, Clone)]

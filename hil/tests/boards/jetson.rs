@@ -70,9 +70,12 @@ struct Setup {
 impl Setup {
     /// Plays the computer; `lines` go into its server's configuration.
     fn new(lines: &str) -> Self {
+        // Built first: a connection that nothing uses for long is closed.
+        let board = boards().load(BOARD).unwrap();
+        agent(&board);
         let loopback = Loopback::start_with(BOARD, CPU, lines, &Interrupt::default()).unwrap();
         Self {
-            board: boards().load(BOARD).unwrap(),
+            board,
             loopback: Arc::new(loopback),
             model: invented(7),
             folder: tempfile::tempdir().unwrap(),
