@@ -31,6 +31,8 @@ struct Tally {
     min: i64,
     max: i64,
     samples: u32,
+    /// The newest sample.
+    last: Option<i64>,
 }
 
 /// What the sensors showed over a window.
@@ -99,7 +101,10 @@ impl Sampler {
         if restart {
             window.start = Instant::now();
             for tally in &mut window.tallies {
+                let last = tally.last;
                 *tally = Tally::new(tally.quantity, core::mem::take(&mut tally.name));
+                // What was true when it began: a window shorter than a round is not empty.
+                tally.add(last);
             }
         }
         snapshot
@@ -120,10 +125,12 @@ impl Tally {
             min: i64::MAX,
             max: i64::MIN,
             samples: 0,
+            last: None,
         }
     }
 
     fn add(&mut self, sample: Option<i64>) {
+        self.last = sample;
         let Some(sample) = sample else {
             return;
         };
@@ -218,9 +225,13 @@ mod tests {
         assert!(shown.samples >= 2 && shown.min == 100, "{shown:?}");
         assert_eq!(shown.mean, i64::midpoint(shown.min, shown.max));
         assert!(first.window_ms >= 500);
+        let at_once = sampler.snapshot(false);
+        assert!(at_once.readings[0].samples >= 1 && at_once.readings[0].min == shown.max);
         std::thread::sleep(PERIOD * 3);
         let second = sampler.snapshot(false);
-        assert!(second.readings[0].min > shown.max && second.window_ms < first.window_ms);
+        let again = &second.readings[0];
+        assert!(again.min == shown.max && again.max > shown.max, "{again:?}");
+        assert!(second.window_ms < first.window_ms);
         assert_eq!(
             second.readings[1].name.len(),
             MAX_NAME,
