@@ -1,8 +1,8 @@
-//! A virtual board, flashed, running and introduced.
+//! A board that has its firmware and model, runs and is introduced.
 
 use std::path::Path;
 
-use crate::board::Board;
+use crate::board::{Board, Microcontroller};
 use crate::error::{Error, Result};
 use crate::firmware::Image;
 use crate::flasher::{self, Flasher};
@@ -11,21 +11,34 @@ use crate::link::{DeviceInfo, DeviceModel, Link, Patience};
 use crate::log::{Line, LogReader};
 use crate::observer::{Observer, Stage};
 use crate::qemu::Qemu;
-use crate::transport::Serial;
+use crate::ssh::Station;
+use crate::transport::{Serial, Transport};
 
-/// A board on the bench. Dropping it ends its emulator.
-#[derive(Debug)]
-pub struct Bench {
-    log: LogReader,
-    qemu: Qemu,
+/// A board on the bench. Dropping it ends its emulator, or its agent.
+pub struct Bench(Machine);
+
+/// What stands there.
+enum Machine {
+    /// A virtual microcontroller.
+    Qemu {
+        /// The log, which is read while the emulator runs.
+        log: LogReader,
+        /// The emulator.
+        qemu: Box<Qemu>,
+    },
+    /// A computer behind SSH.
+    Ssh(Box<Station>),
 }
 
+/// The line to a board, whatever it is.
+pub type AnyLine = Box<dyn Transport>;
+
 impl Bench {
-    /// Starts the emulator of `board`, flashes `image` and `model`, and lets the board run; its
-    /// log goes to the file `log`.
+    /// Brings `image` and `model` to the board and lets it run; its log goes to the file `log`.
     ///
     /// # Errors
-    /// Those of [`Qemu::start`], [`flasher::flash`], [`Serial::open`] and [`LogReader::start`].
+    /// Those of [`Qemu::start`], [`flasher::flash`], [`Serial::open`] and [`LogReader::start`] for
+    /// a microcontroller, those of [`Station::open`] and [`Station::deploy`] for a computer.
     pub fn start(
         board: &Board,
         image: &Image,
@@ -33,35 +46,86 @@ impl Bench {
         log: &Path,
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
-    ) -> Result<(Self, Link<Serial>)> {
-        let mut qemu = Qemu::start(board, interrupt)?;
-        let total = flasher::flash_work(image, model);
-        observer.begin(&board.name, Stage::Flash, total as u64);
-        let mut done = 0;
-        flasher::flash(&mut qemu, board, image, model, &mut |bytes| {
-            done += bytes as u64;
-            observer.reach(done);
-        })?;
-        observer.end();
-        qemu.reset()?;
-        // Both ports before the first instruction: what is sent to a closed one is lost.
-        let log = LogReader::start(qemu.log_port()?, &image.elf, &image.path, log)?;
-        let line = Serial::open(qemu.wire_port()?)?;
-        qemu.resume()?;
+    ) -> Result<(Self, Link<AnyLine>)> {
+        let (machine, line) = match board.memory() {
+            Some(memory) => {
+                let qemu = Qemu::start(board, interrupt)?;
+                flash(qemu, (board, memory), image, (model, log), observer)?
+            }
+            None => {
+                let station = Station::open(board, log, interrupt)?;
+                copy(station, board, image, model, observer)?
+            }
+        };
         let link = Link::new(line, Patience::default(), interrupt.clone());
-        Ok((Self { log, qemu }, link))
+        Ok((Self(machine), link))
     }
 
     /// Returns the way to the board's memory.
     pub fn flasher(&mut self) -> &mut dyn Flasher {
-        &mut self.qemu
+        match &mut self.0 {
+            Machine::Qemu { qemu, .. } => &mut **qemu,
+            Machine::Ssh(station) => &mut **station,
+        }
     }
 
     /// Ends the board and returns its log.
     #[must_use]
     pub fn finish(self) -> Vec<Line> {
-        self.log.finish()
+        match self.0 {
+            Machine::Qemu { log, qemu } => {
+                drop(qemu);
+                log.finish()
+            }
+            Machine::Ssh(station) => station.finish(),
+        }
     }
+}
+
+/// Flashes a microcontroller and lets it run.
+fn flash(
+    mut qemu: Qemu,
+    (board, memory): (&Board, &Microcontroller),
+    image: &Image,
+    (model, log): (&[u8], &Path),
+    observer: &mut dyn Observer,
+) -> Result<(Machine, AnyLine)> {
+    let total = flasher::flash_work(image, model);
+    observer.begin(&board.name, Stage::Flash, total as u64);
+    let mut done = 0;
+    flasher::flash(&mut qemu, memory, image, model, &mut |bytes| {
+        done += bytes as u64;
+        observer.reach(done);
+    })?;
+    observer.end();
+    qemu.reset()?;
+    // Both ports before the first instruction: what is sent to a closed one is lost.
+    let log = LogReader::start(qemu.log_port()?, &image.elf, &image.path, log)?;
+    let line = Serial::open(qemu.wire_port()?)?;
+    qemu.resume()?;
+    let qemu = Box::new(qemu);
+    Ok((Machine::Qemu { log, qemu }, Box::new(line)))
+}
+
+/// Copies agent and model to a computer and starts the agent.
+fn copy(
+    mut station: Station,
+    board: &Board,
+    image: &Image,
+    model: &[u8],
+    observer: &mut dyn Observer,
+) -> Result<(Machine, AnyLine)> {
+    let total = image.elf.len() + model.len();
+    observer.begin(&board.name, Stage::Flash, total as u64);
+    let mut done = 0;
+    station.deploy(image, model, &mut |bytes| {
+        done += bytes as u64;
+        observer.reach(done);
+    })?;
+    observer.end();
+    station.resume()?;
+    let line = station.line();
+    Ok((Machine::Ssh(Box::new(station)), Box::new(line)))
 }
 
 /// Checks that a board is the one that was flashed, with what was flashed.

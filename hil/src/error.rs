@@ -188,6 +188,66 @@ pub enum Error {
         /// What happened.
         cause: String,
     },
+    /// A computer is not reached.
+    #[error("connect to `{host}`: {cause}; try `ssh {host} true`")]
+    Connect {
+        /// Its name.
+        host: String,
+        /// The words of `ssh`.
+        cause: String,
+    },
+    /// A computer shows another key than the known one, or one that is not known.
+    #[error(
+        "connect to `{host}`: its host key is not the known one ({cause}); if it was set up anew, \
+         compare the key on its console, then run `ssh-keygen -R` with its address and `ssh {host}`"
+    )]
+    HostKey {
+        /// Its name.
+        host: String,
+        /// The words of `ssh`.
+        cause: String,
+    },
+    /// The disk of a computer has no room.
+    #[error(
+        "copy `{file}` to `{host}`: no room for its {len} bytes ({cause}); free some, or state \
+         another folder in board.toml"
+    )]
+    DiskFull {
+        /// Its name.
+        host: String,
+        /// The file.
+        file: String,
+        /// Its length.
+        len: usize,
+        /// What the computer says.
+        cause: String,
+    },
+    /// A command on a computer failed.
+    #[error("{what} on `{host}`: {cause}")]
+    Remote {
+        /// Its name.
+        host: String,
+        /// What was to be done.
+        what: String,
+        /// What the computer says.
+        cause: String,
+    },
+    /// The connection to a computer was cut.
+    #[error("talk to `{host}`: the connection was cut{cause}; run again")]
+    Disconnected {
+        /// Its name.
+        host: String,
+        /// The words of `ssh`, if any.
+        cause: String,
+    },
+    /// The agent on a computer ended.
+    #[error("run the agent on `{host}`: {cause}")]
+    Agent {
+        /// Its name.
+        host: String,
+        /// How it ended, with its last words.
+        cause: String,
+    },
     /// The line to the board is broken.
     #[error("use the line to the board: {cause}")]
     Line {
@@ -269,9 +329,13 @@ impl Error {
             Self::Picture(error) => error.exit_code(),
             Self::Prepare { code, .. } => *code,
             Self::NoPictures { .. } => EXIT_NOTHING,
-            Self::Missing { .. } => EXIT_MISSING,
+            Self::Missing { .. } | Self::Connect { .. } | Self::HostKey { .. } => EXIT_MISSING,
             Self::Timeout { .. } => EXIT_TIMEOUT,
             Self::Emulator { .. }
+            | Self::DiskFull { .. }
+            | Self::Remote { .. }
+            | Self::Disconnected { .. }
+            | Self::Agent { .. }
             | Self::Flash { .. }
             | Self::Line { .. }
             | Self::Protocol { .. }

@@ -11,12 +11,17 @@ use object::read::elf::{ElfFile, ProgramHeader};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::board::{Board, Boards};
+use crate::board::{Board, Boards, Reach};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 
 /// Lines of compiler output kept for the message of a failed build.
 const LOG_LINES: usize = 60;
+
+/// Package and program of the agent for computers with Linux.
+const AGENT: &str = "mambalite-agent";
+/// Its folder in the firmware workspace.
+const AGENT_FOLDER: &str = "agent";
 
 /// A stretch of memory that the image fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +39,7 @@ pub struct Image {
     pub path: PathBuf,
     /// Its bytes, for the log decoder and the hash.
     pub elf: Vec<u8>,
-    /// What is to be flashed, by rising address.
+    /// What is to be flashed, by rising address; nothing where the file is copied as it is.
     pub segments: Vec<Segment>,
     /// GNU build id (SHA-1).
     pub build_id: [u8; 20],
@@ -56,6 +61,27 @@ impl Image {
             path: path.to_owned(),
             elf,
             segments,
+            build_id,
+        })
+    }
+
+    /// Reads the program for a computer at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Read`], or [`Error::Image`] when it is no ELF file or has no SHA-1 build id.
+    pub fn read_program(path: &Path) -> Result<Self> {
+        let elf = std::fs::read(path).map_err(Error::read(path))?;
+        let build_id = object::File::parse(&*elf)
+            .map_err(|e| format!("no ELF file: {e}"))
+            .and_then(|file| build_id(&file))
+            .map_err(|cause| Error::Image {
+                path: path.to_owned(),
+                cause,
+            })?;
+        Ok(Self {
+            path: path.to_owned(),
+            elf,
+            segments: Vec::new(),
             build_id,
         })
     }
@@ -89,21 +115,32 @@ pub fn build(
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Image> {
+    let (name, read): (&str, fn(&Path) -> Result<Image>) = match board.reach {
+        Reach::Flash(_) => (&board.name, Image::read),
+        Reach::Ssh(_) | Reach::Loopback(_) => (AGENT, Image::read_program),
+    };
     if build {
-        let path = compile(boards, board, interrupt, progress)?;
-        return Image::read(&path);
+        return read(&compile(boards, board, interrupt, progress)?);
     }
     let path = target_folder(boards)
         .join(&board.target)
         .join("release")
-        .join(&board.name);
+        .join(name);
     if !path.is_file() {
         return Err(Error::Build {
             board: board.name.clone(),
             log: "nothing built yet; run once without --no-build".to_owned(),
         });
     }
-    Image::read(&path)
+    read(&path)
+}
+
+/// Returns the folder of the package that a board runs.
+fn package_folder(boards: &Boards, board: &Board) -> PathBuf {
+    match board.reach {
+        Reach::Flash(_) => boards.folder(&board.name),
+        Reach::Ssh(_) | Reach::Loopback(_) => boards.workspace().join(AGENT_FOLDER),
+    }
 }
 
 /// Finds the toolchain of a target.
@@ -139,7 +176,7 @@ fn compile(
         .arg("--target-dir")
         .arg(target_folder(boards))
         .arg("--message-format=json-render-diagnostics")
-        .current_dir(boards.folder(&board.name))
+        .current_dir(package_folder(boards, board))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -217,14 +254,17 @@ fn parse(elf: &[u8]) -> core::result::Result<(Vec<Segment>, [u8; 20]), String> {
         return Err("it loads nothing".to_owned());
     }
     segments.sort_by_key(|segment| segment.address);
+    Ok((segments, build_id(&file)?))
+}
+
+/// Returns the build id; the error is a text for people.
+fn build_id<'a>(file: &impl Object<'a>) -> core::result::Result<[u8; 20], String> {
     let build_id = file
         .build_id()
         .map_err(|e| format!("bad notes: {e}"))?
         .ok_or("it has no build id (link with --build-id=sha1)")?;
-    let build_id = build_id
-        .try_into()
-        .map_err(|_| "its build id is no SHA-1".to_owned())?;
-    Ok((segments, build_id))
+    let build_id = build_id.try_into();
+    build_id.map_err(|_| "its build id is no SHA-1".to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Putting an image and a model on a board.
 
-use crate::board::Board;
+use crate::board::{Board, Microcontroller};
 use crate::error::{Error, Result};
 use crate::firmware::Image;
 
@@ -32,14 +32,18 @@ pub trait Flasher {
     fn resume(&mut self) -> Result<()>;
 }
 
-/// Checks that firmware and model fit the board.
+/// Checks that firmware and model fit the memory of a microcontroller; files fit as long as the
+/// disk has room.
 ///
 /// # Errors
 /// [`Error::Image`] when a segment lies outside the firmware's flash, [`Error::Model`] when the model is
 /// larger than its region.
 pub fn check_fit(board: &Board, image: &Image, model: &str, model_bytes: &[u8]) -> Result<()> {
+    let Some(memory) = board.memory() else {
+        return Ok(());
+    };
     for segment in &image.segments {
-        if !board
+        if !memory
             .firmware_region()
             .holds(segment.address, segment.bytes.len())
         {
@@ -55,7 +59,7 @@ pub fn check_fit(board: &Board, image: &Image, model: &str, model_bytes: &[u8]) 
             });
         }
     }
-    let capacity = board.model.capacity_bytes as usize;
+    let capacity = memory.model.capacity_bytes as usize;
     if model_bytes.len() > capacity {
         let cause = format!(
             "it has {} bytes, {} more than the model memory of `{}`",
@@ -78,7 +82,7 @@ pub fn check_fit(board: &Board, image: &Image, model: &str, model_bytes: &[u8]) 
 /// Those of [`Flasher::write`] and [`Flasher::verify`].
 pub fn flash(
     flasher: &mut dyn Flasher,
-    board: &Board,
+    memory: &Microcontroller,
     image: &Image,
     model: &[u8],
     progress: &mut dyn FnMut(usize),
@@ -87,7 +91,7 @@ pub fn flash(
         .segments
         .iter()
         .map(|segment| (segment.address, segment.bytes.as_slice()))
-        .chain([(board.model.address, model)]);
+        .chain([(memory.model.address, model)]);
     for (address, bytes) in parts {
         flasher.write(address, bytes, progress)?;
         flasher.verify(address, bytes, progress)?;
@@ -109,7 +113,7 @@ pub fn flash_work(image: &Image, model: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::{ModelRegion, Region};
+    use crate::board::{ModelRegion, Reach, Region};
     use crate::firmware::Segment;
 
     /// Memory that spoils one byte.
@@ -155,12 +159,17 @@ mod tests {
 
     fn board() -> Board {
         Board {
-            schema: 1,
             name: "b".to_owned(),
             chip: String::new(),
             core: String::new(),
             target: String::new(),
             arena_bytes: 1,
+            reach: Reach::Flash(memory()),
+        }
+    }
+
+    fn memory() -> Microcontroller {
+        Microcontroller {
             stack_bytes: 1,
             flash: Region {
                 origin: 0,
@@ -193,18 +202,18 @@ mod tests {
 
     #[test]
     fn all_bytes_are_written_and_read_back() {
-        let mut memory = Memory {
+        let mut chip = Memory {
             bytes: vec![0; 200],
             spoil: None,
         };
         let (image, model) = (image(3, 50), [9; 30]);
         let mut done = 0;
-        flash(&mut memory, &board(), &image, &model, &mut |n| done += n).unwrap();
+        flash(&mut chip, &memory(), &image, &model, &mut |n| done += n).unwrap();
         assert_eq!(done, flash_work(&image, &model));
-        assert_eq!(memory.bytes[3..53], [7; 50]);
-        assert_eq!(memory.bytes[64..94], [9; 30]);
-        memory.spoil = Some(70);
-        let error = flash(&mut memory, &board(), &image, &model, &mut |_| ()).unwrap_err();
+        assert_eq!(chip.bytes[3..53], [7; 50]);
+        assert_eq!(chip.bytes[64..94], [9; 30]);
+        chip.spoil = Some(70);
+        let error = flash(&mut chip, &memory(), &image, &model, &mut |_| ()).unwrap_err();
         assert_eq!(error.exit_code(), crate::error::EXIT_LINK);
     }
 

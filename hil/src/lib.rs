@@ -22,6 +22,7 @@ pub mod qemu;
 pub mod reference;
 pub mod report;
 pub mod run;
+pub mod ssh;
 pub mod transport;
 
 pub use error::{Error, Result};

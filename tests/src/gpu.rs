@@ -6,7 +6,7 @@ use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
 use mambalite_kernels_ptx::args::Patches;
 use mambalite_kernels_ptx::program::{Launch, Memory, Program};
-use mambalite_ptx_vm::{Arg, Device, LaunchError, Module, Options, Stats};
+use mambalite_ptx_vm::{Arg, Device, Kernel, LaunchError, Module, Options, Stats};
 
 pub use mambalite_kernels_ptx::PTX;
 
@@ -27,19 +27,18 @@ pub struct Run {
 /// # Panics
 /// If the kept PTX cannot be read, or the network has no program.
 pub fn run(file: &ModelFile, pictures: &[Picture], options: Options) -> Result<Run, LaunchError> {
-    static MODULE: LazyLock<Module> = LazyLock::new(|| Module::parse(PTX).expect("kept PTX"));
-    run_module(&MODULE, file, pictures, options)
+    run_with(None, file, pictures, options)
 }
 
-/// As [`run`], by the PTX of a module.
+/// As [`run`], with the entry points of another module in place of the kept ones of their names.
 ///
 /// # Errors
 /// The first fault.
 ///
 /// # Panics
-/// If the network has no program or the module lacks an entry point of it.
-pub fn run_module(
-    module: &Module,
+/// As [`run`].
+pub fn run_with(
+    other: Option<&Module>,
     file: &ModelFile,
     pictures: &[Picture],
     options: Options,
@@ -49,8 +48,18 @@ pub fn run_module(
         width: pictures[0].width() as u32,
         height: pictures[0].height() as u32,
     };
+    static KEPT: LazyLock<Module> = LazyLock::new(|| Module::parse(PTX).expect("kept PTX"));
     let mut device = Device::new(options);
-    device.load(module).expect("a device of its own");
+    device.load(&KEPT).expect("a device of its own");
+    if let Some(other) = other {
+        device.load(other).expect("another module");
+    }
+    let kernel = |name: &str| {
+        let of_other = other.and_then(|module| module.kernel(name));
+        of_other
+            .or_else(|| KEPT.kernel(name))
+            .expect("an entry point")
+    };
     let plan =
         |memory| Program::new(file.bytes(), patches, memory).expect("a network with a program");
     let sizes = plan(Memory::default());
@@ -63,7 +72,7 @@ pub fn run_module(
     device.write(from, &input).expect("an allocation");
     let mut launches = Vec::new();
     for launch in program.launches {
-        let stats = start(&mut device, module, &launch)?;
+        let stats = start(&mut device, kernel(&launch.entry), &launch)?;
         launches.push((launch, stats));
     }
     let output = device.read(to.address, to.len as usize);
@@ -73,8 +82,7 @@ pub fn run_module(
     })
 }
 
-fn start(device: &mut Device, module: &Module, launch: &Launch) -> Result<Stats, LaunchError> {
-    let kernel = module.kernel(&launch.entry).expect("an entry point");
+fn start(device: &mut Device, kernel: &Kernel, launch: &Launch) -> Result<Stats, LaunchError> {
     let args: Vec<Arg> = launch.args.iter().cloned().map(Arg::Bytes).collect();
     let grid = mambalite_ptx_vm::Launch {
         dynamic_shared: launch.shared,

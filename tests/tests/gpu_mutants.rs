@@ -45,8 +45,7 @@ fn entries(precision: Precision) -> (String, Vec<String>) {
     (head, OPERATORS.iter().map(text).collect())
 }
 
-/// A small case that comes to every branch but those of other networks: two patches, each of several
-/// tiles.
+/// A small case: a patch of more than a tile.
 struct Case {
     file: ModelFile,
     pictures: Vec<Picture>,
@@ -58,7 +57,7 @@ struct Case {
 impl Case {
     fn new(precision: Precision) -> Self {
         let file = registry::load(registry::DEFAULT, Some(precision)).unwrap();
-        let pictures = vec![picture(19, 9, 3, 1), picture(19, 9, 3, 2)];
+        let pictures = vec![picture(19, 3, 3, 1)];
         let expected = gpu::run(&file, &pictures, Options::default())
             .unwrap()
             .output;
@@ -73,15 +72,17 @@ impl Case {
     }
 
     /// Whether a text of an entry in place of its own is found out.
-    fn tells(&self, entry: usize, text: &str) -> bool {
-        let mut all = self.head.clone();
-        for (i, own) in self.entries.iter().enumerate() {
-            all.push_str(if i == entry { text } else { own });
-        }
+    fn tells(&self, text: &str) -> bool {
+        let text = format!("{}\n{text}", self.head);
         // A text that cannot be read is found out too.
-        Module::parse(&all).is_err_or(|module| {
-            gpu::run_module(&module, &self.file, &self.pictures, Options::default())
-                .is_err_or(|run| run.output != self.expected)
+        Module::parse(&text).is_err_or(|module| {
+            gpu::run_with(
+                Some(&module),
+                &self.file,
+                &self.pictures,
+                Options::default(),
+            )
+            .is_err_or(|run| run.output != self.expected)
         })
     }
 }
@@ -108,7 +109,7 @@ fn with_line(text: &str, at: usize, line: Option<String>) -> String {
 fn the_text_as_it_is_passes() {
     let case = Case::new(Precision::W8A8);
     for entry in [0, OPERATORS.len() - 1] {
-        assert!(!case.tells(entry, &case.entries[entry]));
+        assert!(!case.tells(&case.entries[entry]));
     }
 }
 
@@ -123,7 +124,7 @@ fn every_barrier_is_missed() {
                 if line.contains("bar.sync") && reached(&case, entry, at) {
                     removed += 1;
                     let mutant = with_line(text, at, None);
-                    assert!(case.tells(entry, &mutant), "{} line {at}", OPERATORS[entry]);
+                    assert!(case.tells(&mutant), "{} line {at}", OPERATORS[entry]);
                 }
             }
         }
@@ -144,14 +145,13 @@ fn mutants(case: &Case, kind: &str, change: impl Fn(&str) -> Option<String>) -> 
     let mut told = 0;
     for (entry, text) in case.entries.iter().enumerate() {
         let lines = text.lines().enumerate();
-        let changed = lines.filter_map(|(at, line)| Some((at, change(line)?)));
+        // Of the first ones, as most of a text is for other networks.
+        let changed = lines
+            .filter_map(|(at, line)| Some((at, change(line)?)))
+            .take(40);
         for (at, line) in changed.filter(|(at, _)| reached(case, entry, *at)).take(3) {
             let mutant = with_line(text, at, Some(line.clone()));
-            assert!(
-                case.tells(entry, &mutant),
-                "{kind}: {} {line}",
-                OPERATORS[entry]
-            );
+            assert!(case.tells(&mutant), "{kind}: {} {line}", OPERATORS[entry]);
             told += 1;
         }
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
+use crate::board::Facts;
 use crate::packages::{self, Purpose};
 use crate::{process, repository};
 
@@ -12,7 +13,11 @@ pub(crate) const BOARD: &str = "qemu-mps2-an500";
 
 /// Runs the demo; the path of its report is the last line.
 pub(crate) fn run(input: Option<&Path>, board: &str) -> Result<()> {
-    packages::install(&[Purpose::Firmware, Purpose::VirtualBoards])?;
+    packages::install(if Facts::read(board)?.get("loopback", "cpu").is_ok() {
+        &[Purpose::Agent, Purpose::VirtualJetson]
+    } else {
+        &[Purpose::Firmware, Purpose::VirtualBoards]
+    })?;
     if input.is_none()
         && let Err(error) = packages::install(&[Purpose::DemoPicture])
     {

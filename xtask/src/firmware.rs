@@ -13,6 +13,11 @@ use crate::{process, repository};
 /// The target of the virtual boards; it decides which toolchain is looked for.
 const TARGET: &str = "thumbv7em-none-eabihf";
 
+/// The target of the agent, which boards with Linux run.
+pub(crate) const AGENT_TARGET: &str = "aarch64-unknown-linux-gnu";
+/// Folder and program of the agent.
+const AGENT: (&str, &str) = ("agent", "mambalite-agent");
+
 /// Returns the Debian packages that building firmware needs and that are not there.
 pub(crate) fn missing_packages() -> Vec<&'static str> {
     Toolchain::find(TARGET).err().unwrap_or_default()
@@ -20,7 +25,7 @@ pub(crate) fn missing_packages() -> Vec<&'static str> {
 
 /// Builds the firmware of one board or of all, and prints the path of each ELF file.
 pub(crate) fn run(board: Option<&str>) -> Result<()> {
-    packages::install(&[Purpose::Firmware])?;
+    packages::install(&[Purpose::Firmware, Purpose::Agent])?;
     let boards = match board {
         Some(board) => vec![board.to_owned()],
         None => boards()?,
@@ -33,9 +38,13 @@ pub(crate) fn run(board: Option<&str>) -> Result<()> {
 
 /// Builds the firmware of a board and returns the path of its ELF file.
 pub(crate) fn build(board: &str) -> Result<PathBuf> {
-    let folder = repository::firmware().join("boards").join(board);
     let facts = Facts::read(board)?;
     let target = facts.get("", "target")?;
+    let (folder, program) = if target == AGENT_TARGET {
+        (repository::firmware().join(AGENT.0), AGENT.1)
+    } else {
+        (repository::firmware().join("boards").join(board), board)
+    };
     let toolchain = Toolchain::find(target)
         .map_err(|packages| anyhow!("no toolchain for {target}: {}", apt_install(&packages)))?;
     process::run(&mut toolchain.cargo_build(target), &folder)?;
@@ -43,7 +52,7 @@ pub(crate) fn build(board: &str) -> Result<PathBuf> {
         .join("target")
         .join(target)
         .join("release")
-        .join(board);
+        .join(program);
     ensure!(elf.is_file(), "the build left no {}", elf.display());
     Ok(elf)
 }

@@ -1,6 +1,7 @@
 //! The Debian packages that tasks need.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -17,6 +18,10 @@ pub(crate) enum Purpose {
     InstructionCounts,
     /// Run virtual boards.
     VirtualBoards,
+    /// Build the agent for computers with Linux.
+    Agent,
+    /// Run the virtual Jetson.
+    VirtualJetson,
     /// Build and run the conformance cases for the targets that are no boards.
     CheckKernels,
     /// Fetch the picture of the demo.
@@ -29,10 +34,12 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Firmware,
         Self::InstructionCounts,
         Self::VirtualBoards,
+        Self::Agent,
+        Self::VirtualJetson,
         Self::CheckKernels,
         Self::DemoPicture,
         Self::Peers,
@@ -46,6 +53,10 @@ impl Purpose {
             Self::InstructionCounts => Toolchain::system().err().unwrap_or_default(),
             Self::VirtualBoards if find_program("qemu-system-arm").is_some() => Vec::new(),
             Self::VirtualBoards => vec!["qemu-system-arm"],
+            Self::Agent => Toolchain::find(firmware::AGENT_TARGET)
+                .err()
+                .unwrap_or_default(),
+            Self::VirtualJetson => virtual_jetson(),
             Self::CheckKernels => check_kernels(),
             Self::DemoPicture if has_pip() => Vec::new(),
             Self::DemoPicture => vec!["python3-pip"],
@@ -71,6 +82,21 @@ fn check_kernels() -> Vec<&'static str> {
         }
     }
     packages
+}
+
+/// Returns the missing packages with a server of SSH and an emulator.
+fn virtual_jetson() -> Vec<&'static str> {
+    let programs = [
+        (find_program("ssh"), "openssh-client"),
+        // Users have no sbin on their path.
+        (
+            Some(PathBuf::from("/usr/sbin/sshd")).filter(|path| path.is_file()),
+            "openssh-server",
+        ),
+        (find_program("qemu-aarch64-static"), "qemu-user-static"),
+    ];
+    let missing = programs.into_iter().filter(|(path, _)| path.is_none());
+    missing.map(|(_, package)| package).collect()
 }
 
 /// Packages that are missing and that this user may not install.

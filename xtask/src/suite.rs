@@ -10,6 +10,14 @@ use crate::counts::Counts;
 use crate::packages::{self, Purpose};
 use crate::{bench, check, firmware, no_panic, process, ptx, repository, tidy};
 
+/// What the tests need besides the compiler.
+const NEEDED: [Purpose; 4] = [
+    Purpose::Firmware,
+    Purpose::VirtualBoards,
+    Purpose::Agent,
+    Purpose::VirtualJetson,
+];
+
 /// What to do about a tool of the developers that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strictness {
@@ -22,7 +30,7 @@ pub(crate) enum Strictness {
 /// Runs everything; the sum of the tests is the last line.
 pub(crate) fn run(strictness: Strictness) -> Result<()> {
     let start = Instant::now();
-    packages::install(&[Purpose::Firmware, Purpose::VirtualBoards])?;
+    packages::install(&NEEDED)?;
     let (root, firmware) = (repository::root(), repository::firmware());
     if has("fmt", strictness)? {
         process::run(process::cargo().args(["fmt", "--check"]), &root)?;

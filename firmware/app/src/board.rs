@@ -1,5 +1,7 @@
 //! What a board supplies.
 
+use mambalite_hil_wire::Reading;
+
 /// The line to the host.
 pub trait Port {
     /// Waits for the next byte; `None` when the line is closed for good, which no board does.
@@ -35,6 +37,25 @@ pub trait Board {
     /// Returns the most bytes of the stack in use at any time since reset.
     fn stack_used_bytes(&self) -> u32;
 
-    /// Returns the size of the stack in bytes.
+    /// Returns the size of the stack in bytes, 0 where an operating system sees to it.
     fn stack_bytes(&self) -> u32;
+
+    /// Shows each sensor; with `restart` the samples so far are forgotten afterwards. A board
+    /// without sensors shows none.
+    fn sensors(&self, restart: bool, show: &mut dyn FnMut(Sensor<'_>)) {
+        let _ = (restart, show);
+    }
+}
+
+/// One sensor of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sensor<'a> {
+    /// Number of the sensor, from 0.
+    pub index: u16,
+    /// Sensors there are.
+    pub count: u16,
+    /// Time that the samples come from, milliseconds.
+    pub window_ms: u32,
+    /// What it shows.
+    pub reading: Reading<'a>,
 }

@@ -161,7 +161,10 @@ impl<'j> Job<'j> {
                 desk.answer(&request, line);
                 return Some(End::Idle);
             }
-            Request::Hello | Request::Echo { .. } | Request::Abort { .. } => {
+            Request::Hello
+            | Request::Echo { .. }
+            | Request::Abort { .. }
+            | Request::Sensors { .. } => {
                 desk.answer(&request, line);
             }
         }

@@ -18,7 +18,7 @@ mod outlet;
 mod refusal;
 mod session;
 
-pub use board::{Board, Port};
+pub use board::{Board, Port, Sensor};
 pub use job::WINDOW_BYTES;
 pub use session::Session;
 

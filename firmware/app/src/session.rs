@@ -141,7 +141,30 @@ impl<B: Board> Desk<'_, B> {
             Request::Hello => self.hello(line),
             Request::Echo { bytes } => line.send(&Response::Echo { bytes }),
             Request::Abort { job } => line.send(&Response::Aborted { job }),
+            Request::Sensors { restart } => self.sensors(restart, line),
             Request::Begin { .. } | Request::Data { .. } => {}
+        }
+    }
+
+    /// Tells what the sensors show, or that there are none.
+    fn sensors<P: Port>(&self, restart: bool, line: &mut Line<P>) {
+        let mut none = true;
+        self.board.sensors(restart, &mut |sensor| {
+            none = false;
+            line.send(&Response::Sensor {
+                index: sensor.index,
+                count: sensor.count,
+                window_ms: sensor.window_ms,
+                reading: Some(sensor.reading),
+            });
+        });
+        if none {
+            line.send(&Response::Sensor {
+                index: 0,
+                count: 0,
+                window_ms: 0,
+                reading: None,
+            });
         }
     }
 

@@ -36,7 +36,7 @@ impl Cmd {
         for name in names {
             let board = boards.load(&name)?;
             if output.json {
-                let runnable = board.emulator.is_some();
+                let runnable = board.is_runnable();
                 let board = &board;
                 output.object("board", Entry { board, runnable });
                 continue;
@@ -47,7 +47,9 @@ impl Cmd {
                 board.chip,
                 board.core,
                 board.arena_bytes / 1024,
-                board.model.capacity_bytes / 1024
+                board.memory().map_or("file".to_owned(), |memory| {
+                    (memory.model.capacity_bytes / 1024).to_string()
+                })
             ));
         }
         Ok(mambalite_hil::error::EXIT_PASS)

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use mambalite_hil::Error;
-use mambalite_hil::report::{BoardReport, ControlReport, Difference, PictureReport, Verdict};
+use mambalite_hil::report::{
+    BoardReport, ControlReport, Difference, PictureReport, SensorReport, Verdict,
+};
 use mambalite_hil::run::Outcome;
 use serde::Serialize;
 
@@ -40,6 +42,7 @@ struct BoardLine<'a> {
     first_difference: Option<&'a Difference>,
     controls: &'a [ControlReport],
     pictures: &'a [PictureReport],
+    sensors: Option<&'a SensorReport>,
 }
 
 #[derive(Serialize)]
@@ -93,6 +96,7 @@ impl Output {
                     first_difference: report.first_difference.as_ref(),
                     controls: &report.controls,
                     pictures: &report.pictures,
+                    sensors: report.sensors.as_ref(),
                 },
             );
             return;
@@ -110,6 +114,9 @@ impl Output {
         ));
         for picture in &report.pictures {
             self.line(&describe(picture));
+        }
+        if let Some(sensors) = &report.sensors {
+            self.line(&describe_sensors(sensors));
         }
         if let Some(failure) = &report.failure {
             self.line(&format!("  failed: {failure}"));
@@ -181,6 +188,22 @@ fn describe(picture: &PictureReport) -> String {
         );
     }
     text
+}
+
+fn describe_sensors(sensors: &SensorReport) -> String {
+    if sensors.made_up {
+        return "  power: none, the sensors of a virtual board are made up".to_owned();
+    }
+    let mut rails = sensors.rails().peekable();
+    if rails.peek().is_none() {
+        return "  power: no rails found".to_owned();
+    }
+    let rails = rails.map(|rail| format!("{} {:.0} mW", rail.name, rail.mean));
+    let rails = rails.collect::<Vec<_>>().join(", ");
+    format!(
+        "  mean power over {:.1} s: {rails}; see the notes in the report",
+        sensors.window_s
+    )
 }
 
 fn describe_difference(found: &Difference) -> String {

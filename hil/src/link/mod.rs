@@ -2,6 +2,7 @@
 
 mod attempt;
 mod counters;
+mod sensors;
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use mambalite_hil_wire::{
 
 pub use attempt::JobResult;
 pub use counters::Counters;
+pub use sensors::{Reading, Sensors};
 
 /// Longest single wait, so that Ctrl-C is noticed.
 const SLICE: Duration = Duration::from_millis(100);

@@ -54,7 +54,8 @@ impl Qemu {
     /// [`Error::Missing`] when QEMU is not installed or the board is no virtual one,
     /// [`Error::Emulator`] when it does not start.
     pub fn start(board: &Board, interrupt: &Interrupt) -> Result<Self> {
-        let emulator = board.emulator.as_ref().ok_or_else(|| Error::Emulator {
+        let emulator = board.memory().and_then(|memory| memory.emulator.as_ref());
+        let emulator = emulator.ok_or_else(|| Error::Emulator {
             board: board.name.clone(),
             cause: "its board file has no [virtual] table".to_owned(),
         })?;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::board::Board;
 use crate::link::{Counters, DeviceInfo, DeviceModel};
 use crate::log::Line;
+use crate::report::SensorReport;
 
 /// Version of the JSON file; grows when a key changes its meaning or goes away.
 pub const SCHEMA: u32 = 1;
@@ -69,6 +70,8 @@ pub struct BoardReport {
     pub controls: Vec<ControlReport>,
     /// The pictures in order of execution.
     pub pictures: Vec<PictureReport>,
+    /// The sensors while the pictures ran; nothing where the board has none.
+    pub sensors: Option<SensorReport>,
     /// The last lines of the board's log.
     pub log: Vec<Line>,
 }
@@ -140,7 +143,7 @@ pub enum Executor {
 pub struct Memory {
     /// Model file in flash, bytes.
     pub flash_bytes: usize,
-    /// Room for a model on the board, bytes.
+    /// Room for a model on the board, bytes; 0 where it is a file.
     pub flash_size_bytes: usize,
     /// Arena by the plan of the widest job, on the host's count, bytes.
     pub arena_bytes: usize,
@@ -154,7 +157,7 @@ pub struct Memory {
     pub stack_bytes: usize,
     /// Deepest stack of all jobs, measured by painting, bytes.
     pub stack_used_bytes: Option<usize>,
-    /// Stack reserved on the board, bytes.
+    /// Stack reserved on the board, bytes; 0 where an operating system sees to it.
     pub stack_size_bytes: usize,
 }
 
@@ -327,7 +330,7 @@ impl From<&Board> for BoardFacts {
             chip: board.chip.clone(),
             core: board.core.clone(),
             target: board.target.clone(),
-            machine: board.emulator.as_ref().map(|it| it.machine.clone()),
+            machine: board.emulated().map(str::to_owned),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod data;
 mod html;
 mod json;
+mod sensors;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ pub use data::{
     LayerReport, Memory, ModelFacts, PictureReport, Position, Rect, RunReport, SCHEMA, Scores,
     Verdict,
 };
+pub use sensors::{ReadingReport, SensorReport};
 
 /// Name of the JSON file.
 const JSON_FILE: &str = "report.json";

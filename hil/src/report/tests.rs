@@ -129,6 +129,7 @@ fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
             }),
             files: vec!["astronaut_x4.png".to_owned()],
         }],
+        sensors: Some(sensors()),
         log: vec![
             log_line("info", "boot: build 2ef7bde6, arena 1048576"),
             log_line("warn", "frame dropped: checksum"),
@@ -147,6 +148,24 @@ fn device(sha256: &str) -> DeviceFacts {
         uid: "00000000000000000000000000000000".to_owned(),
         fp_flags: "0x00000000".to_owned(),
         arena_bytes: 1 << 20,
+    }
+}
+
+fn sensors() -> SensorReport {
+    SensorReport {
+        window_s: 12.5,
+        made_up: false,
+        readings: vec![ReadingReport {
+            name: "VDD_IN".to_owned(),
+            quantity: "power",
+            unit: "mW",
+            mean: 5040.4,
+            min: 4800.0,
+            max: 5200.0,
+            samples: 120,
+        }],
+        facts: vec!["NV Power Mode: 25W 1".to_owned()],
+        notes: vec!["VDD_IN feeds the other rails".to_owned()],
     }
 }
 
@@ -306,9 +325,12 @@ fn all_text_is_escaped() {
     entry.pictures[0].name = HOSTILE.to_owned();
     entry.jobs[0].layers[0].name = HOSTILE.to_owned();
     entry.first_difference.as_mut().unwrap().layer = HOSTILE.to_owned();
+    let sensors = entry.sensors.as_mut().unwrap();
+    sensors.readings[0].name = HOSTILE.to_owned();
+    sensors.facts[0] = HOSTILE.to_owned();
     let page = page(&report, &[images(0, false)]);
     assert!(!page.contains("<script>alert"), "raw text got through");
-    assert!(page.matches("&lt;script&gt;alert(&quot;1&quot;)").count() >= 9);
+    assert!(page.matches("&lt;script&gt;alert(&quot;1&quot;)").count() >= 11);
     assert!(page.contains("alt=\"&lt;script&gt;alert(&quot;1&quot;)"));
 }
 

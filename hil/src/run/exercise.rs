@@ -16,7 +16,7 @@ use crate::geometry;
 use crate::interrupt::Interrupt;
 use crate::link::Link;
 use crate::observer::{Observer, Stage};
-use crate::report::{BoardReport, Images, JobReport, Memory, PictureReport, Rect};
+use crate::report::{BoardReport, Images, JobReport, Memory, PictureReport, Rect, SensorReport};
 use crate::transport::Transport;
 
 /// Lines of the board's log that go into the report; all are in its file.
@@ -109,6 +109,8 @@ impl<'a> Exercise<'a> {
     ) -> Result<()> {
         let total = self.work.tasks.iter().map(|task| self.bytes(task)).sum();
         observer.begin(&self.board.name, Stage::Stream, total);
+        // From here on the samples are of the pictures.
+        device.link.sensors(true)?;
         let mut done = 0;
         for task in &self.work.tasks {
             let stitched = self.picture(device, task, report, &mut done, observer)?;
@@ -124,6 +126,10 @@ impl<'a> Exercise<'a> {
                 bicubic: task.bicubic.clone(),
             });
         }
+        // Before the faults: they start the board anew.
+        let sensors = device.link.sensors(false)?;
+        let made_up = self.board.emulated().is_some();
+        report.sensors = sensors.map(|it| SensorReport::new(&it, made_up));
         observer.end();
         observer.begin(&self.board.name, Stage::Controls, controls::COUNT as u64);
         self.controls(device, flasher, report, observer)?;
@@ -253,7 +259,7 @@ impl<'a> Exercise<'a> {
         let mut subject = controls::Subject {
             device,
             flasher,
-            model_address: self.board.model.address,
+            model_address: self.board.model_address(),
             file: self.work.file,
             picture: &picture,
             good: &good,
@@ -320,9 +326,12 @@ fn note_memory(memory: &mut Memory, checked: &Checked) {
     let result = &checked.result;
     let arena = memory.arena_used_bytes.unwrap_or(0);
     memory.arena_used_bytes = Some(arena.max(result.arena_needed as usize));
-    let stack = memory.stack_used_bytes.unwrap_or(0);
-    memory.stack_used_bytes = Some(stack.max(result.stack_used_bytes as usize));
     memory.stack_size_bytes = result.stack_size_bytes as usize;
+    // No size: an operating system sees to the stack, and nothing was measured.
+    if memory.stack_size_bytes > 0 {
+        let stack = memory.stack_used_bytes.unwrap_or(0);
+        memory.stack_used_bytes = Some(stack.max(result.stack_used_bytes as usize));
+    }
 }
 
 fn job_report(

@@ -226,20 +226,23 @@ impl<'a> Work<'a> {
             },
             memory: Memory {
                 flash_bytes: plan.flash_bytes,
-                flash_size_bytes: board.model.capacity_bytes as usize,
+                flash_size_bytes: board
+                    .memory()
+                    .map_or(0, |it| it.model.capacity_bytes as usize),
                 arena_bytes: plan.arena_bytes + row_bytes,
                 arena_used_bytes: None,
                 arena_size_bytes: board.arena_bytes as usize,
                 object_bytes: plan.object_bytes,
                 stack_bytes: plan.stack_bytes,
                 stack_used_bytes: None,
-                stack_size_bytes: board.stack_bytes as usize,
+                stack_size_bytes: board.memory().map_or(0, |it| it.stack_bytes as usize),
             },
             link: Counters::default(),
             jobs: Vec::new(),
             first_difference: None,
             controls: Vec::new(),
             pictures: Vec::new(),
+            sensors: None,
             log: Vec::new(),
         }
     }

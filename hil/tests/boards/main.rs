@@ -10,6 +10,7 @@ mod controls;
 mod damaged_line;
 mod flashable;
 mod in_process;
+mod jetson;
 mod model;
 mod qemu;
 mod qemu_program;

@@ -28,7 +28,7 @@ fn spoil_and_mend<T: Transport>(
     bench: &mut Bench,
     device: &mut Device<'_, T>,
 ) {
-    let address = board.model.address + bytes.len() as u32 - 20;
+    let address = board.model_address() + bytes.len() as u32 - 20;
     let good = bytes[bytes.len() - 20];
     for (byte, refused) in [(good ^ 1, true), (good, false)] {
         let flasher = bench.flasher();

@@ -7,7 +7,9 @@ use mambalite_hil::Error;
 use mambalite_hil::error::EXIT_LINK;
 use mambalite_hil::link::{Job, Link};
 use mambalite_hil::transport::{Pipe, Transport};
-use mambalite_hil_wire::{Decoder, Encoder, ModelState, Request, Response, Step};
+use mambalite_hil_wire::{
+    Decoder, Encoder, ModelState, PROTOCOL_VERSION, Quantity, Reading, Request, Response, Step,
+};
 
 use crate::in_process::link;
 
@@ -159,7 +161,7 @@ fn no_byte_is_sent_past_the_limit() {
 fn another_protocol_version_is_refused() {
     let mut link = start(|_| {
         vec![Response::Hello {
-            protocol: 2,
+            protocol: PROTOCOL_VERSION + 1,
             board: "b",
             build_id: [0; 20],
             model: ModelState::Refused {
@@ -176,7 +178,7 @@ fn another_protocol_version_is_refused() {
     });
     let error = link.hello().unwrap_err();
     assert!(
-        matches!(error, Error::Protocol { board: 2, host: 1 }),
+        matches!(error, Error::Protocol { board, host } if board == host + 1),
         "{error}"
     );
 }
@@ -190,4 +192,41 @@ fn an_error_of_the_board_ends_the_job_at_once() {
     });
     assert!(matches!(error, Error::Refused { .. }), "{error}");
     assert!(error.to_string().contains("row of 1 bytes"), "{error}");
+}
+
+/// Asks a board for its sensors that answers with these numbers and counts.
+fn sensors(parts: &'static [(u16, u16)]) -> Result<Option<usize>, Error> {
+    let mut link = start(move |request| match request {
+        Request::Sensors { .. } => {
+            let part = |&(index, count): &(u16, u16)| Response::Sensor {
+                index,
+                count,
+                window_ms: 5,
+                reading: (count > 0).then_some(Reading {
+                    quantity: Quantity::Power,
+                    name: "VDD_IN",
+                    mean: 3,
+                    min: 1,
+                    max: 4,
+                    samples: 2,
+                }),
+            };
+            parts.iter().map(part).collect()
+        }
+        _ => vec![],
+    });
+    let sensors = link.sensors(false)?;
+    Ok(sensors.map(|it| it.readings.len()))
+}
+
+#[test]
+fn sensors_are_whole_or_an_error() {
+    assert_eq!(sensors(&[(0, 2), (1, 2)]).unwrap(), Some(2));
+    assert_eq!(sensors(&[(0, 0)]).unwrap(), None);
+    let error = sensors(&[(0, 3), (2, 3)]).unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error}");
+    for parts in [&[(2, 2)], &[(0, u16::MAX)]] {
+        let error = sensors(parts).unwrap_err();
+        assert!(matches!(error, Error::Misbehaved { .. }), "{error}");
+    }
 }

@@ -4,6 +4,7 @@
 mod checksum;
 pub mod frame;
 pub mod message;
+pub mod sensor;
 mod words;
 
 pub use checksum::{Checksum, crc32};
@@ -12,10 +13,12 @@ pub use frame::{
     PayloadError, Step,
 };
 pub use message::{Fault, ModelState, NakReason, Precision, Request, Response};
+pub use sensor::{MAX_NAME, Quantity, Reading};
 pub use words::{put_u32, put_u64, u32s, u64s};
 
 /// Version of everything in this crate; both ends state it in the handshake and must agree.
-pub const PROTOCOL_VERSION: u16 = 1;
+/// 2 added the sensors.
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// Largest number of bytes in a `bytes` field of a message, chosen so that the message fits
 /// [`MAX_PAYLOAD`] whatever its other fields hold. A multiple of 8.

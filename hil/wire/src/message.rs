@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::sensor::Reading;
+
 /// What the host asks of a board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request<'a> {
@@ -38,6 +40,11 @@ pub enum Request<'a> {
     Abort {
         /// The job to give up.
         job: u32,
+    },
+    /// Asks for the sensors; each is answered by a [`Response::Sensor`]. Since version 2.
+    Sensors {
+        /// Whether the samples so far are forgotten, after the answer.
+        restart: bool,
     },
 }
 
@@ -141,7 +148,7 @@ pub enum Response<'a> {
         cycles: Option<u64>,
         /// Deepest stack since start-up, bytes.
         stack_used_bytes: u32,
-        /// Stack reserved, bytes.
+        /// Stack reserved, bytes; 0 where an operating system sees to it.
         stack_size_bytes: u32,
         /// Damaged frames received since start-up.
         frames_bad: u32,
@@ -166,6 +173,18 @@ pub enum Response<'a> {
     Aborted {
         /// The job given up.
         job: u32,
+    },
+    /// Answers [`Request::Sensors`], once for each sensor, in order. Since version 2.
+    Sensor {
+        /// Number of the sensor, from 0.
+        index: u16,
+        /// Sensors there are; 0 when there are none, with one such answer.
+        count: u16,
+        /// Time since the samples were last forgotten, or since start-up, milliseconds.
+        window_ms: u32,
+        /// What it shows; nothing where there are no sensors.
+        #[serde(borrow)]
+        reading: Option<Reading<'a>>,
     },
 }
 

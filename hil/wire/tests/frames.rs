@@ -6,8 +6,8 @@
 )]
 
 use mambalite_hil_wire::{
-    Channel, Decoder, Encoder, Fault, FrameError, MAX_CHUNK, MAX_FRAME, MAX_PAYLOAD, ModelState,
-    NakReason, Precision, Request, Response, Step,
+    Channel, Decoder, Encoder, Fault, FrameError, MAX_CHUNK, MAX_FRAME, MAX_NAME, MAX_PAYLOAD,
+    ModelState, NakReason, Precision, Quantity, Reading, Request, Response, Step,
 };
 use proptest::prelude::*;
 
@@ -219,6 +219,36 @@ fn hello_survives_the_trip() {
         }),
         Some(true)
     );
+}
+
+#[test]
+fn a_sensor_with_the_longest_name_survives_the_trip() {
+    let name = "\u{b5}".repeat(MAX_NAME / 2);
+    let reading = Reading {
+        quantity: Quantity::Power,
+        name: &name,
+        mean: i64::MIN,
+        min: i64::MIN,
+        max: i64::MAX,
+        samples: u32::MAX,
+    };
+    for reading in [Some(reading), None] {
+        let (index, count, window_ms) = (u16::MAX - 1, u16::MAX, u32::MAX);
+        let sensor = Response::Sensor {
+            index,
+            count,
+            window_ms,
+            reading,
+        };
+        assert_eq!(through_line(&sensor), Some(true));
+    }
+    // Messages that version 1 had keep their numbers.
+    let number = |line: &[u8]| decode(line)[0].as_ref().unwrap().1[0];
+    let mut encoder = Encoder::new();
+    let abort = encoder.request(&Request::Abort { job: 1 }).unwrap();
+    assert_eq!(number(abort), 4);
+    let sensors = encoder.request(&Request::Sensors { restart: true });
+    assert_eq!(number(sensors.unwrap()), 5);
 }
 
 /// Sends a response over a line and says whether the same one arrives.

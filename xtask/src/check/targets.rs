@@ -80,8 +80,8 @@ pub(crate) const ALL: &[Target] = &[
             emulator: "qemu-aarch64-static",
             cpu: "max",
         },
-        // A static program needs no libraries of that processor to run.
-        rustflags: &["-Ctarget-feature=+crt-static"],
+        // Static, by firmware/.cargo/config.toml: it needs no libraries of that processor to run.
+        rustflags: &[],
     },
     // The first cores, which have no dot product.
     Target {
@@ -91,7 +91,7 @@ pub(crate) const ALL: &[Target] = &[
             emulator: "qemu-aarch64-static",
             cpu: "cortex-a57",
         },
-        rustflags: &["-Ctarget-feature=+crt-static"],
+        rustflags: &[],
     },
     Target {
         name: "m0",

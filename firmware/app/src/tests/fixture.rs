@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use mambalite_hil_wire::{Decoder, Encoder, Frame, Request, Response, Step};
+use mambalite_hil_wire::{Decoder, Encoder, Frame, Quantity, Reading, Request, Response, Step};
 use mambalite_kernels::arith::Float;
 use mambalite_kernels::model::{
     HASH_OFFSET, Param, Source, WeightSource, encode_header, hash_file,
@@ -15,7 +15,7 @@ use mambalite_kernels::{
     Value,
 };
 
-use crate::{Board, Port, Session};
+use crate::{Board, Port, Sensor, Session};
 
 /// The network of the tests.
 pub(crate) const CONFIG: Config = Config {
@@ -139,6 +139,26 @@ impl Board for FakeBoard {
 
     fn stack_bytes(&self) -> u32 {
         1000
+    }
+
+    /// Two sensors; the second tells whether the samples are to be forgotten.
+    fn sensors(&self, restart: bool, show: &mut dyn FnMut(Sensor<'_>)) {
+        for (index, name) in [(0, "first"), (1, "second")] {
+            let reading = Reading {
+                quantity: Quantity::Power,
+                name,
+                mean: i64::from(restart),
+                min: -1,
+                max: 5,
+                samples: 9,
+            };
+            show(Sensor {
+                index,
+                count: 2,
+                window_ms: 70,
+                reading,
+            });
+        }
     }
 }
 

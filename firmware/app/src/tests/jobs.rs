@@ -252,3 +252,32 @@ fn an_aborted_job_is_over() {
         ]
     );
 }
+
+#[test]
+fn sensors_are_told_between_and_during_jobs() {
+    let (model, picture) = (model(), noise(WIDTH, HEIGHT));
+    let mut host = Host::new();
+    host.say(&Request::Sensors { restart: true });
+    host.begin(1, WIDTH, HEIGHT);
+    host.say(&Request::Sensors { restart: false });
+    host.picture(1, &picture, 0, 100);
+    let answers = host.run(model, ARENA_BYTES);
+    let sensors = answers.iter().filter_map(|answer| match answer {
+        Response::Sensor {
+            index,
+            count: 2,
+            window_ms: 70,
+            reading: Some(reading),
+        } => Some((*index, reading.name, reading.mean)),
+        _ => None,
+    });
+    let expected = [
+        (0, "first", 1),
+        (1, "second", 1),
+        (0, "first", 0),
+        (1, "second", 0),
+    ];
+    assert!(sensors.eq(expected), "{answers:?}");
+    let reference = reference(model, &picture, WIDTH, 0);
+    assert_equal(&outcome(&answers, 1), &reference);
+}

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::number::{count, duration, grouped, percent, size};
-use super::{badge, difference, pictures};
+use super::{badge, difference, pictures, sensors};
 use crate::error::Result;
 use crate::link::Counters;
 use crate::log::Line;
@@ -40,6 +40,7 @@ pub(super) fn section(board_idx: usize, entry: &BoardReport, images: &[&Images])
                 (memory(&entry.memory))
                 (identity(entry))
                 (link(&entry.link))
+                (sensors::card(entry.sensors.as_ref()))
             }
             (jobs(&entry.jobs))
             (layers(&entry.jobs))
@@ -58,7 +59,7 @@ fn identity(entry: &BoardReport) -> Markup {
                 dt { "Target" } dd { code { (board.target) } }
                 dt { "Runs on" }
                 dd {
-                    @if let Some(machine) = &board.machine { "QEMU machine " code { (machine) } }
+                    @if let Some(machine) = &board.machine { "QEMU, " code { (machine) } }
                     @else { "hardware" }
                 }
                 @if let Some(device) = &entry.device {
@@ -114,6 +115,13 @@ fn memory(memory: &Memory) -> Markup {
 
 /// Returns one kind of memory: planned, measured, and what there is.
 fn bar(name: &str, planned: usize, measured: Option<usize>, whole: usize) -> Markup {
+    if whole == 0 {
+        return html! {
+            div.memory {
+                div.row { b { (name) } span { (size(planned)) " planned, the system's to give" } }
+            }
+        };
+    }
     let over = planned > whole || measured.is_some_and(|it| it > planned);
     html! {
         div.memory.over[over] {

@@ -7,6 +7,7 @@ mod board;
 mod difference;
 mod number;
 mod pictures;
+mod sensors;
 
 use std::path::Path;
 

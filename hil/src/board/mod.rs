@@ -1,23 +1,20 @@
 //! Facts of a board, read from `firmware/boards/<name>/board.toml`.
 
+mod file;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Version of the board file that this harness reads.
-const SCHEMA: u32 = 1;
-
 /// Name of the file in the board's folder.
 const FILE: &str = "board.toml";
 
 /// What is true of a board, whatever bench it stands on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "file::File")]
 pub struct Board {
-    /// Version of the file format, 1.
-    pub schema: u32,
     /// Name, equal to the folder's.
     pub name: String,
     /// Chip or machine, for people.
@@ -28,6 +25,24 @@ pub struct Board {
     pub target: String,
     /// Working memory for a job, bytes.
     pub arena_bytes: u32,
+    /// What the board is and how it is reached.
+    pub reach: Reach,
+}
+
+/// How a board is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// A microcontroller: its memory is written through a debug port.
+    Flash(Microcontroller),
+    /// A computer with Linux: files are copied by SSH, and the agent is started.
+    Ssh(Remote),
+    /// The same, played by this computer.
+    Loopback(Loopback),
+}
+
+/// The memory of a microcontroller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Microcontroller {
     /// Stack, bytes.
     pub stack_bytes: u32,
     /// Memory of the firmware image, and behind it of the model.
@@ -37,8 +52,28 @@ pub struct Board {
     /// Memory of the model.
     pub model: ModelRegion,
     /// How to play this board with an emulator; absent for a real one.
-    #[serde(rename = "virtual")]
     pub emulator: Option<Emulator>,
+}
+
+/// A computer that SSH reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Remote {
+    /// Its name as `ssh` takes it: a host of the user's SSH configuration, or `user@address`.
+    pub host: String,
+    /// Folder for the agent and the model there; relative to the home of the user.
+    #[serde(default = "default_folder")]
+    pub folder: String,
+    /// Pattern of the folders of its power monitors; that of a Jetson where it is not stated.
+    pub hwmon: Option<String>,
+}
+
+/// How this computer plays one behind SSH: a server on 127.0.0.1 and an emulated processor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Loopback {
+    /// QEMU's name of the processor.
+    pub cpu: String,
 }
 
 /// A stretch of addresses.
@@ -76,6 +111,40 @@ pub struct Emulator {
 }
 
 impl Board {
+    /// Returns the memory of a microcontroller; nothing where files take its place.
+    #[must_use]
+    pub fn memory(&self) -> Option<&Microcontroller> {
+        match &self.reach {
+            Reach::Flash(memory) => Some(memory),
+            Reach::Ssh(_) | Reach::Loopback(_) => None,
+        }
+    }
+
+    /// Returns what plays the board, in QEMU's words; nothing for a real one.
+    #[must_use]
+    pub fn emulated(&self) -> Option<&str> {
+        match &self.reach {
+            Reach::Flash(memory) => memory.emulator.as_ref().map(|it| it.machine.as_str()),
+            Reach::Ssh(_) => None,
+            Reach::Loopback(loopback) => Some(&loopback.cpu),
+        }
+    }
+
+    /// Reports whether this harness can run the board: a microcontroller only where it is a
+    /// virtual one.
+    #[must_use]
+    pub fn is_runnable(&self) -> bool {
+        self.memory().is_none_or(|memory| memory.emulator.is_some())
+    }
+
+    /// Returns the address of the model: the offset into its file where it is in one.
+    #[must_use]
+    pub fn model_address(&self) -> u32 {
+        self.memory().map_or(0, |memory| memory.model.address)
+    }
+}
+
+impl Microcontroller {
     /// Returns the part of the flash that the firmware may fill.
     #[must_use]
     pub fn firmware_region(&self) -> Region {
@@ -167,7 +236,7 @@ impl Boards {
         }
         let path = self.folder(name).join(FILE);
         let text = std::fs::read_to_string(&path).map_err(Error::read(&path))?;
-        let board = parse(&text).map_err(|cause| Error::BoardFile {
+        let board = file::parse(&text).map_err(|cause| Error::BoardFile {
             path: path.clone(),
             cause,
         })?;
@@ -179,112 +248,14 @@ impl Boards {
     }
 }
 
-/// Reads a board file; the error is a text for people.
-fn parse(text: &str) -> core::result::Result<Board, String> {
-    // The schema is looked at alone first: a file of another version gets that message, not one
-    // about the first key that is new.
-    let table: toml::Table = toml::from_str(text).map_err(|e| e.to_string())?;
-    match table.get("schema").and_then(toml::Value::as_integer) {
-        Some(schema) if schema == i64::from(SCHEMA) => {}
-        Some(schema) => return Err(format!("schema is {schema}, this harness reads {SCHEMA}")),
-        None => return Err("key `schema` is missing".to_owned()),
-    }
-    let board: Board = toml::from_str(text).map_err(|e| e.to_string())?;
-    check(&board)?;
-    Ok(board)
-}
-
-fn check(board: &Board) -> core::result::Result<(), String> {
-    if !board.model.address.is_multiple_of(16) {
-        return Err(format!(
-            "model.address {:#x} is no multiple of 16",
-            board.model.address
-        ));
-    }
-    let capacity = board.model.capacity_bytes as usize;
-    if !board.flash.holds(board.model.address, capacity) {
-        return Err("the model region lies outside the flash".to_owned());
-    }
-    if overlap(board.flash, board.ram) {
-        return Err("the ram region overlaps the flash".to_owned());
-    }
-    let wanted = u64::from(board.arena_bytes) + u64::from(board.stack_bytes);
-    if wanted > u64::from(board.ram.length) {
-        return Err(format!(
-            "arena-bytes and stack-bytes are {wanted} together, ram has {}",
-            board.ram.length
-        ));
-    }
-    match &board.emulator {
-        Some(emulator) if emulator.wire_uart == emulator.log_uart => {
-            Err("virtual: wire-uart and log-uart are the same port".to_owned())
-        }
-        Some(emulator) if emulator.wire_uart.max(emulator.log_uart) > 3 => {
-            Err("virtual: ports are 0 to 3".to_owned())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn overlap(a: Region, b: Region) -> bool {
-    let end = |r: Region| u64::from(r.origin) + u64::from(r.length);
-    u64::from(a.origin) < end(b) && u64::from(b.origin) < end(a)
+/// A folder that nobody misses.
+fn default_folder() -> String {
+    ".cache/mambalite".to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const GOOD: &str = r#"
-        schema = 1
-        name = "qemu-x"
-        chip = "X"
-        core = "Cortex-M4F"
-        target = "thumbv7em-none-eabihf"
-        arena-bytes = 0x1000
-        stack-bytes = 4096
-        flash = { origin = 0, length = 0x20000 }
-        ram = { origin = 0x20000000, length = 0x10000 }
-        model = { address = 0x10000, capacity-bytes = 0x10000 }
-        [virtual]
-        machine = "mps2-an386"
-        cpu = "cortex-m4"
-        wire-uart = 0
-        log-uart = 1
-    "#;
-
-    fn refused(from: &str, to: &str, word: &str) {
-        assert!(GOOD.contains(from));
-        let message = parse(&GOOD.replace(from, to)).unwrap_err();
-        assert!(message.contains(word), "{message}");
-    }
-
-    #[test]
-    fn a_good_file_is_read() {
-        let board = parse(GOOD).unwrap();
-        assert_eq!(board.emulator.unwrap().log_uart, 1);
-        assert_eq!(board.ram.origin, 0x2000_0000);
-    }
-
-    #[test]
-    fn bad_files_are_refused_with_the_reason() {
-        refused("schema = 1", "schema = 2", "schema is 2");
-        refused("schema = 1", "", "`schema` is missing");
-        refused("chip = \"X\"", "chip = \"X\"\ncolour = 1", "colour");
-        refused("log-uart = 1", "log-uart = 1\nspeed = 3", "speed");
-        refused("chip = \"X\"", "", "chip");
-        refused("address = 0x10000", "address = 0x10008", "multiple of 16");
-        refused(
-            "address = 0x10000",
-            "address = 0x10010",
-            "outside the flash",
-        );
-        refused("origin = 0x20000000", "origin = 0x1ffff", "overlaps");
-        refused("arena-bytes = 0x1000", "arena-bytes = 0x10000", "together");
-        refused("log-uart = 1", "log-uart = 0", "same port");
-        refused("log-uart = 1", "log-uart = 4", "0 to 3");
-        refused("origin = 0,", "origin = -1,", "origin");
-    }
 
     #[test]
     fn a_region_holds_what_lies_inside() {
@@ -303,7 +274,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("firmware/boards");
         std::fs::create_dir_all(root.join("qemu-x")).unwrap();
-        std::fs::write(root.join("qemu-x/board.toml"), GOOD).unwrap();
+        std::fs::write(root.join("qemu-x/board.toml"), file::tests::GOOD).unwrap();
         let boards = Boards::find(&root.join("qemu-x")).unwrap();
         assert_eq!(boards.load("qemu-x").unwrap().name, "qemu-x");
         let error = boards.load("nope").unwrap_err();

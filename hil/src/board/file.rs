@@ -1,0 +1,285 @@
+//! The board file and what must hold in it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Board, Emulator, Loopback, Microcontroller, ModelRegion, Reach, Region, Remote};
+
+/// Version of the board file that this harness reads.
+const SCHEMA: u32 = 1;
+
+/// Tables that belong to a microcontroller, for messages.
+const OF_FLASH: &str = "stack-bytes, flash, ram and model";
+
+/// The file as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct File {
+    schema: u32,
+    name: String,
+    chip: String,
+    core: String,
+    target: String,
+    arena_bytes: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack_bytes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flash: Option<Region>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ram: Option<Region>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<ModelRegion>,
+    #[serde(rename = "virtual", skip_serializing_if = "Option::is_none")]
+    emulator: Option<Emulator>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh: Option<Remote>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loopback: Option<Loopback>,
+}
+
+impl From<Board> for File {
+    fn from(board: Board) -> Self {
+        let mut file = Self {
+            schema: SCHEMA,
+            name: board.name,
+            chip: board.chip,
+            core: board.core,
+            target: board.target,
+            arena_bytes: board.arena_bytes,
+            stack_bytes: None,
+            flash: None,
+            ram: None,
+            model: None,
+            emulator: None,
+            ssh: None,
+            loopback: None,
+        };
+        match board.reach {
+            Reach::Flash(memory) => {
+                file.stack_bytes = Some(memory.stack_bytes);
+                file.flash = Some(memory.flash);
+                file.ram = Some(memory.ram);
+                file.model = Some(memory.model);
+                file.emulator = memory.emulator;
+            }
+            Reach::Ssh(remote) => file.ssh = Some(remote),
+            Reach::Loopback(loopback) => file.loopback = Some(loopback),
+        }
+        file
+    }
+}
+
+impl TryFrom<File> for Board {
+    type Error = String;
+
+    fn try_from(file: File) -> Result<Self, String> {
+        let of_flash = file.stack_bytes.is_some()
+            || file.flash.is_some()
+            || file.ram.is_some()
+            || file.model.is_some()
+            || file.emulator.is_some();
+        let reach = match (file.ssh, file.loopback) {
+            (None, None) => Reach::Flash(Microcontroller {
+                stack_bytes: file.stack_bytes.ok_or_else(|| missing("stack-bytes"))?,
+                flash: file.flash.ok_or_else(|| missing("flash"))?,
+                ram: file.ram.ok_or_else(|| missing("ram"))?,
+                model: file.model.ok_or_else(|| missing("model"))?,
+                emulator: file.emulator,
+            }),
+            (Some(_), Some(_)) => return Err("it has both [ssh] and [loopback]".to_owned()),
+            _ if of_flash => {
+                return Err(format!(
+                    "{OF_FLASH} belong to a microcontroller, not beside [ssh] or [loopback]"
+                ));
+            }
+            (Some(remote), None) => Reach::Ssh(remote),
+            (None, Some(loopback)) => Reach::Loopback(loopback),
+        };
+        let board = Self {
+            name: file.name,
+            chip: file.chip,
+            core: file.core,
+            target: file.target,
+            arena_bytes: file.arena_bytes,
+            reach,
+        };
+        match &board.reach {
+            Reach::Flash(memory) => check_memory(&board, memory)?,
+            Reach::Ssh(remote) => check_host(&remote.host)?,
+            Reach::Loopback(_) => {}
+        }
+        Ok(board)
+    }
+}
+
+fn missing(key: &str) -> String {
+    format!("key `{key}` is missing ({OF_FLASH} of a microcontroller, or [ssh])")
+}
+
+/// Reads a board file; the error is a text for people.
+pub(super) fn parse(text: &str) -> Result<Board, String> {
+    // The schema is looked at alone first: a file of another version gets that message, not one
+    // about the first key that is new.
+    let table: toml::Table = toml::from_str(text).map_err(|e| e.to_string())?;
+    match table.get("schema").and_then(toml::Value::as_integer) {
+        Some(schema) if schema == i64::from(SCHEMA) => {}
+        Some(schema) => return Err(format!("schema is {schema}, this harness reads {SCHEMA}")),
+        None => return Err("key `schema` is missing".to_owned()),
+    }
+    let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
+    file.try_into()
+}
+
+fn check_memory(board: &Board, memory: &Microcontroller) -> Result<(), String> {
+    if !memory.model.address.is_multiple_of(16) {
+        return Err(format!(
+            "model.address {:#x} is no multiple of 16",
+            memory.model.address
+        ));
+    }
+    let capacity = memory.model.capacity_bytes as usize;
+    if !memory.flash.holds(memory.model.address, capacity) {
+        return Err("the model region lies outside the flash".to_owned());
+    }
+    if overlap(memory.flash, memory.ram) {
+        return Err("the ram region overlaps the flash".to_owned());
+    }
+    let wanted = u64::from(board.arena_bytes) + u64::from(memory.stack_bytes);
+    if wanted > u64::from(memory.ram.length) {
+        return Err(format!(
+            "arena-bytes and stack-bytes are {wanted} together, ram has {}",
+            memory.ram.length
+        ));
+    }
+    match &memory.emulator {
+        Some(emulator) if emulator.wire_uart == emulator.log_uart => {
+            Err("virtual: wire-uart and log-uart are the same port".to_owned())
+        }
+        Some(emulator) if emulator.wire_uart.max(emulator.log_uart) > 3 => {
+            Err("virtual: ports are 0 to 3".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn overlap(a: Region, b: Region) -> bool {
+    let end = |r: Region| u64::from(r.origin) + u64::from(r.length);
+    u64::from(a.origin) < end(b) && u64::from(b.origin) < end(a)
+}
+
+/// What `ssh` would read as an option is no name.
+fn check_host(host: &str) -> Result<(), String> {
+    if host.is_empty() || host.starts_with('-') {
+        return Err(format!(
+            "ssh.host is `{host}`: name a host as `ssh` takes it"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) const GOOD: &str = r#"
+        schema = 1
+        name = "qemu-x"
+        chip = "X"
+        core = "Cortex-M4F"
+        target = "thumbv7em-none-eabihf"
+        arena-bytes = 0x1000
+        stack-bytes = 4096
+        flash = { origin = 0, length = 0x20000 }
+        ram = { origin = 0x20000000, length = 0x10000 }
+        model = { address = 0x10000, capacity-bytes = 0x10000 }
+        [virtual]
+        machine = "mps2-an386"
+        cpu = "cortex-m4"
+        wire-uart = 0
+        log-uart = 1
+    "#;
+
+    fn refused(from: &str, to: &str, word: &str) {
+        assert!(GOOD.contains(from));
+        let message = parse(&GOOD.replace(from, to)).unwrap_err();
+        assert!(message.contains(word), "{message}");
+    }
+
+    #[test]
+    fn a_good_file_is_read() {
+        let board = parse(GOOD).unwrap();
+        let memory = board.memory().unwrap();
+        assert_eq!(memory.emulator.as_ref().unwrap().log_uart, 1);
+        assert_eq!(memory.ram.origin, 0x2000_0000);
+        assert_eq!(board.emulated(), Some("mps2-an386"));
+        let written = toml::to_string(&board).unwrap();
+        assert_eq!(parse(&written).unwrap(), board);
+    }
+
+    #[test]
+    fn bad_files_are_refused_with_the_reason() {
+        refused("schema = 1", "schema = 2", "schema is 2");
+        refused("schema = 1", "", "`schema` is missing");
+        refused("chip = \"X\"", "chip = \"X\"\ncolour = 1", "colour");
+        refused("log-uart = 1", "log-uart = 1\nspeed = 3", "speed");
+        refused("chip = \"X\"", "", "chip");
+        refused("stack-bytes = 4096", "", "stack-bytes");
+        refused("address = 0x10000", "address = 0x10008", "multiple of 16");
+        refused(
+            "address = 0x10000",
+            "address = 0x10010",
+            "outside the flash",
+        );
+        refused("origin = 0x20000000", "origin = 0x1ffff", "overlaps");
+        refused("arena-bytes = 0x1000", "arena-bytes = 0x10000", "together");
+        refused("log-uart = 1", "log-uart = 0", "same port");
+        refused("log-uart = 1", "log-uart = 4", "0 to 3");
+        refused("origin = 0,", "origin = -1,", "origin");
+    }
+
+    const COMPUTER: &str = r#"
+        schema = 1
+        name = "jetson"
+        chip = "X"
+        core = "Cortex-A78AE"
+        target = "aarch64-unknown-linux-gnu"
+        arena-bytes = 0x1000
+        [ssh]
+        host = "jetson"
+    "#;
+
+    #[test]
+    fn a_computer_has_a_host_and_no_memory_map() {
+        let board = parse(COMPUTER).unwrap();
+        let Reach::Ssh(remote) = &board.reach else {
+            panic!("{board:?}");
+        };
+        assert_eq!(
+            (remote.host.as_str(), remote.folder.as_str()),
+            ("jetson", ".cache/mambalite")
+        );
+        assert_eq!(
+            (board.memory(), board.emulated(), board.model_address()),
+            (None, None, 0)
+        );
+        let written = toml::to_string(&board).unwrap();
+        assert_eq!(parse(&written).unwrap(), board);
+        for (from, to, word) in [
+            ("host = \"jetson\"", "", "host"),
+            (
+                "host = \"jetson\"",
+                "host = \"-oProxyCommand=x\"",
+                "as `ssh` takes it",
+            ),
+            (
+                "[ssh]",
+                "stack-bytes = 8\n[ssh]",
+                "belong to a microcontroller",
+            ),
+            ("[ssh]", "[loopback]\ncpu = \"max\"\n[ssh]", "both"),
+            ("[ssh]", "[loopback]", "host"),
+        ] {
+            let message = parse(&COMPUTER.replace(from, to)).unwrap_err();
+            assert!(message.contains(word), "{message}");
+        }
+    }
+}
