@@ -82,7 +82,7 @@ pub fn run_with(
     })
 }
 
-fn start(device: &mut Device, kernel: &Kernel, launch: &Launch) -> Result<Stats, LaunchError> {
+fn start(device: &mut Device, kernel: Kernel<'_>, launch: &Launch) -> Result<Stats, LaunchError> {
     let args: Vec<Arg> = launch.args.iter().cloned().map(Arg::Bytes).collect();
     let grid = mambalite_ptx_vm::Launch {
         dynamic_shared: launch.shared,

@@ -11,6 +11,7 @@ use mambalite_kernels_ptx::program::{Memory, Program, ProgramError};
 use mambalite_ptx_vm::{Options, ThreadOrder};
 use mambalite_tests::gpu;
 use mambalite_tests::network::{TINY, checkpoint, mixed_forms, picture};
+use mambalite_tests::roofline::ORIN_NANO;
 
 const CONFIGS: [Config; 3] = [
     Config {
@@ -129,5 +130,38 @@ fn what_cannot_be_launched_is_refused() {
     let good = registry::load(registry::DEFAULT, None).unwrap();
     for width in [0, u32::MAX] {
         assert!(matches!(plan(&good, width), ProgramError::Size(_)));
+    }
+}
+
+/// Predictions of the default model: each launch moves at most 1.3 times the bytes that it must, and
+/// the whole takes so many times what the card's peaks allow. (Goal: 3 in each precision.)
+#[test]
+fn launches_stay_near_the_roofline() {
+    let size = Patches {
+        count: 1,
+        width: 64,
+        height: 32,
+    };
+    let options = Options {
+        detect_races: false,
+        ..Options::default()
+    };
+    for (precision, most) in [
+        (Precision::F32, 1.4),
+        (Precision::W8A16, 3.2),
+        (Precision::W8A8, 4.0),
+    ] {
+        let file = registry::load(registry::DEFAULT, Some(precision)).unwrap();
+        let run = gpu::run(&file, &[picture(64, 32, 3, 1)], options).unwrap();
+        let (mut seconds, mut roofline) = (0.0, 0.0);
+        for (launch, stats) in &run.launches {
+            let bytes = stats.traffic_bytes as f64 / stats.touched_bytes as f64;
+            assert!(bytes <= 1.3, "{}: {bytes} times the bytes", launch.entry);
+            let prediction = ORIN_NANO.predict(launch, stats, size, 512.0);
+            seconds += prediction.seconds;
+            roofline += prediction.roofline;
+        }
+        let ratio = seconds / roofline;
+        assert!(ratio <= most, "{precision}: {ratio} times the roofline");
     }
 }

@@ -19,7 +19,7 @@ use crate::layout::{self, GROUP, OUTPUTS, SCAN_THREADS, SHARED_MAX, Shared, Size
 /// Alignment of each tensor in the arena, in bytes.
 const ALIGN: u64 = 256;
 /// Tiles of a convolution, best first.
-const TILES: [(usize, usize); 5] = [(16, 8), (8, 8), (8, 4), (8, 2), (8, 1)];
+const TILES: [(usize, usize); 6] = [(16, 16), (16, 8), (8, 8), (8, 4), (8, 2), (8, 1)];
 /// Pixels of a block of the other operators, best first.
 const SPANS: [usize; 5] = [128, 64, 32, 16, GROUP];
 
