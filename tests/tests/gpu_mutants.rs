@@ -75,25 +75,25 @@ impl Case {
     fn tells(&self, text: &str) -> bool {
         let text = format!("{}\n{text}", self.head);
         // A text that cannot be read is found out too.
-        Module::parse(&text).is_err_or(|module| {
+        Module::parse(&text).fails_or(|module| {
             gpu::run_with(
                 Some(&module),
                 &self.file,
                 &self.pictures,
                 Options::default(),
             )
-            .is_err_or(|run| run.output != self.expected)
+            .fails_or(|run| run.output != self.expected)
         })
     }
 }
 
 /// Whether it is an error, or what is in it fulfils a condition.
-trait IsErrOr<T> {
-    fn is_err_or(self, condition: impl FnOnce(T) -> bool) -> bool;
+trait FailsOr<T> {
+    fn fails_or(self, condition: impl FnOnce(T) -> bool) -> bool;
 }
 
-impl<T, E> IsErrOr<T> for Result<T, E> {
-    fn is_err_or(self, condition: impl FnOnce(T) -> bool) -> bool {
+impl<T, E> FailsOr<T> for Result<T, E> {
+    fn fails_or(self, condition: impl FnOnce(T) -> bool) -> bool {
         self.map_or(true, condition)
     }
 }

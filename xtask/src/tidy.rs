@@ -14,8 +14,10 @@ const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
 /// Largest file that is not a model, bytes.
 const BLOB_BYTES_MAX: u64 = 64 << 10;
-/// Largest file of a model or of the GPU's code, bytes.
+/// Largest file of a model, bytes.
 const MODEL_BYTES_MAX: u64 = 2 << 20;
+/// Largest file of the GPU's code, bytes.
+const DEVICE_CODE_BYTES_MAX: u64 = 4 << 20;
 
 /// Words of file names that say that the file is of variants.
 const VARIANT_WORDS: [&str; 7] = ["avx2", "avx512", "dsp", "mve", "neon", "ptx", "x86"];
@@ -88,7 +90,7 @@ fn check_size(file: &str, bytes: u64) -> Option<String> {
     let limit = match file {
         _ if file.ends_with(".lock") => return None,
         _ if file.starts_with("models/") => MODEL_BYTES_MAX,
-        _ if file.ends_with(".ptx") || file.ends_with(".cubin") => MODEL_BYTES_MAX,
+        _ if file.ends_with(".ptx") || file.ends_with(".cubin") => DEVICE_CODE_BYTES_MAX,
         _ => BLOB_BYTES_MAX,
     };
     (bytes > limit).then(|| format!("{file}: {bytes} bytes, the limit is {limit}"))

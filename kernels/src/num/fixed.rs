@@ -9,23 +9,8 @@ pub fn mulhi(a: i32, b: i32) -> i32 {
     ((i64::from(a) * i64::from(b)) >> 32) as i32
 }
 
-/// As elsewhere, by the instruction: the compiler would merge products and sums in 64 bits, which
-/// takes a GPU several.
 #[cfg(target_arch = "nvptx64")]
-#[expect(unsafe_code, reason = "inline assembly")]
-#[inline(always)]
-pub fn mulhi(a: i32, b: i32) -> i32 {
-    let out: i32;
-    // SAFETY: it computes on registers.
-    unsafe {
-        core::arch::asm!(
-            "mul.hi.s32 {0}, {1}, {2};",
-            out(reg32) out, in(reg32) a, in(reg32) b,
-            options(pure, nomem, nostack)
-        );
-    }
-    out
-}
+pub use super::ptx::mulhi;
 
 /// Returns `round(acc * multiplier / 2^(32 + shift))`: the high word of the product, then one
 /// rounding shift, half up.

@@ -24,6 +24,9 @@ pub(crate) mod lanes;
 pub(crate) mod mve;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
+#[cfg(target_arch = "nvptx64")]
+#[expect(unsafe_code, reason = "inline assembly")]
+mod ptx;
 mod series;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod simd;
