@@ -96,6 +96,26 @@ fn every_option_and_form_gives_the_bytes_of_the_cpu() {
     }
 }
 
+/// Flat grey calibrates, black and white run: values beyond every range, in patches of several tiles.
+#[test]
+fn clipped_values_give_the_bytes_of_the_cpu() {
+    let pixels = |width, height, level: fn(usize) -> u8| {
+        let data = (0..width * height * 3).map(level).collect();
+        Picture::new(width, height, 3, data).unwrap()
+    };
+    let grey = [pixels(24, 20, |i| 120 + (i % 7) as u8)];
+    let checks = pixels(18, 17, |i| 255 * (i * i / 5 % 2) as u8);
+    for offset in 0..3 {
+        let checkpoint = checkpoint(&CONFIGS[0], mixed_forms(&CONFIGS[0], offset), 11);
+        let single = import(&checkpoint).unwrap();
+        for precision in [Precision::W8A16, Precision::W8A8] {
+            let file = quantize(&single, &grey, precision, 60.0, &mut |_| ()).unwrap();
+            let pictures = [checks.clone(), pixels(18, 17, |_| 255)];
+            expect_equal(&file, &pictures, ThreadOrder::Forward);
+        }
+    }
+}
+
 #[test]
 fn the_shipped_model_gives_the_bytes_of_the_cpu() {
     for precision in Precision::ALL {
