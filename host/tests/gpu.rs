@@ -46,10 +46,10 @@ fn little_memory_makes_many_batches_on_two_streams() {
         ];
         bench.expect_equal("in.png", &more, &environment);
         let log = std::fs::read_to_string(log).unwrap();
-        let lines = log.lines().filter(|line| {
-            // The first stream copies the model.
-            !line.contains("launch") && !line.starts_with("1 ")
-        });
+        // The first stream copies the model, on the second the device is tried.
+        let of_others = |line: &&str| !["1 ", "2 "].iter().any(|stream| line.starts_with(stream));
+        let lines = log.lines().filter(of_others);
+        let lines = lines.filter(|line| !line.contains("launch"));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     let at = |lines: &[String], wanted: &str| {
@@ -63,7 +63,7 @@ fn little_memory_makes_many_batches_on_two_streams() {
     assert!((3..=12).contains(&copies), "{some:?}");
     // The second batch is under way before the host waits for the first.
     assert!(
-        at(&some, "3 to-device") < at(&some, "2 synchronise"),
+        at(&some, "4 to-device") < at(&some, "3 synchronise"),
         "{some:?}"
     );
 }
@@ -97,10 +97,11 @@ fn several_pictures_share_the_device() {
         let read = |backend: &str| std::fs::read(bench.path(backend).join(name)).unwrap();
         assert!(read("cpu") == read("cuda"), "{name}");
     }
-    // While one picture ran, others came, of which at least two went together.
+    // While one picture ran, others came, of which at least two went together. The first batch tries the
+    // device.
     let log = std::fs::read_to_string(log).unwrap();
     let batches = log.lines().filter(|line| line.contains("to-host")).count();
-    assert!(batches < 4, "{log}");
+    assert!(batches - 1 < 4, "{log}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ use crate::{Error, Result};
 const RESERVE: usize = 8;
 
 /// Width and height of the picture that a device is tried with: more than a tile, and no multiple.
-const PROOF: (usize, usize) = (19, 9);
+const PROOF: (usize, usize) = (19, 3);
 
 /// A network on a GPU.
 ///
@@ -199,6 +199,12 @@ impl<'m> Gpu<'m> {
             return Ok(());
         }
         self.lanes.clear();
+        // Memory is given back in the order of its stream: it is there when that has come to it.
+        let freed = self.device.context.synchronize();
+        freed.map_err(GpuError::call(
+            &self.device.name,
+            "free memory of the device",
+        ))?;
         for _ in 0..count {
             self.lanes.push(Lane::new(&self.device, bytes)?);
         }
