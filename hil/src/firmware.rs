@@ -52,6 +52,24 @@ impl Image {
     /// [`Error::Read`], or [`Error::Image`] when it is no 32-bit ELF file, loads nothing or has
     /// no SHA-1 build id.
     pub fn read(path: &Path) -> Result<Self> {
+        Self::read_by(path, parse)
+    }
+
+    /// Reads the program for a computer at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Read`], or [`Error::Image`] when it is no ELF file or has no SHA-1 build id.
+    pub fn read_program(path: &Path) -> Result<Self> {
+        Self::read_by(path, |elf| {
+            let file = object::File::parse(elf).map_err(|e| format!("no ELF file: {e}"))?;
+            Ok((Vec::new(), build_id(&file)?))
+        })
+    }
+
+    fn read_by(
+        path: &Path,
+        parse: impl Fn(&[u8]) -> core::result::Result<(Vec<Segment>, [u8; 20]), String>,
+    ) -> Result<Self> {
         let elf = std::fs::read(path).map_err(Error::read(path))?;
         let (segments, build_id) = parse(&elf).map_err(|cause| Error::Image {
             path: path.to_owned(),
@@ -61,27 +79,6 @@ impl Image {
             path: path.to_owned(),
             elf,
             segments,
-            build_id,
-        })
-    }
-
-    /// Reads the program for a computer at `path`.
-    ///
-    /// # Errors
-    /// [`Error::Read`], or [`Error::Image`] when it is no ELF file or has no SHA-1 build id.
-    pub fn read_program(path: &Path) -> Result<Self> {
-        let elf = std::fs::read(path).map_err(Error::read(path))?;
-        let build_id = object::File::parse(&*elf)
-            .map_err(|e| format!("no ELF file: {e}"))
-            .and_then(|file| build_id(&file))
-            .map_err(|cause| Error::Image {
-                path: path.to_owned(),
-                cause,
-            })?;
-        Ok(Self {
-            path: path.to_owned(),
-            elf,
-            segments: Vec::new(),
             build_id,
         })
     }

@@ -56,8 +56,9 @@ impl<'m> Backend<'m> {
     /// Finds what computes.
     ///
     /// # Errors
-    /// Only where [`Choice::Cuda`] is wanted: [`Error::Gpu`], or [`Error::BackendMissing`] if this
-    /// program is built without feature `cuda`.
+    /// [`Error::Gpu`]: for [`Choice::Cuda`] whatever is wrong, for [`Choice::Auto`] only a GPU whose
+    /// kernels fail or err. [`Error::BackendMissing`] for [`Choice::Cuda`] if this program is built
+    /// without feature `cuda`.
     #[cfg(feature = "cuda")]
     pub fn open(choice: Choice, file: &'m ModelFile) -> Result<Self> {
         let fall_back = choice == Choice::Auto;

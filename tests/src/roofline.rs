@@ -101,6 +101,9 @@ fn macs_per_cycle(entry: &str) -> f64 {
 }
 
 /// Counts the multiply-adds of a launch, as [`mambalite_kernels::Config::macs_per_pixel`] does.
+///
+/// # Panics
+/// If there is no such operator.
 #[must_use]
 pub fn macs(launch: &Launch, patches: Patches) -> usize {
     let pixels = patches.count as usize * patches.pixels();
@@ -114,11 +117,16 @@ pub fn macs(launch: &Launch, patches: Patches) -> usize {
                 let conv1d: Conv1d = bytemuck::pod_read_unaligned(&launch.args[0]);
                 4 * conv1d.inner as usize + weight(1) + weight(2)
             }
-            _ if operator.starts_with("scan_") => {
+            "norm" | "picture" => 0,
+            _ => {
+                let states = operator
+                    .strip_prefix("scan_")
+                    .and_then(|it| it.parse().ok());
+                let states: usize =
+                    states.unwrap_or_else(|| panic!("no such operator: {operator}"));
                 let scan: Scan = bytemuck::pod_read_unaligned(&launch.args[0]);
-                scan.skip.len as usize * (4 * scan.states as usize + 2)
+                scan.skip.len as usize * (4 * states + 2)
             }
-            _ => 0,
         }
 }
 

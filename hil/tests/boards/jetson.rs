@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
 
 use mambalite::model_file::ModelFile;
 use mambalite::upscale::Executor;
@@ -23,12 +22,10 @@ use mambalite_hil::ssh::{Loopback, SshLine, Station, missing_packages};
 use mambalite_hil::{Error, controls};
 
 use crate::model::{invented, picture};
+use crate::process::{signal, wait_until};
 
 const BOARD: &str = "virtual-jetson";
 const CPU: &str = "cortex-a76";
-
-/// Longest wait for what takes a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn boards() -> Boards {
     Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -160,19 +157,8 @@ fn connections(setup: &Setup) -> Vec<u32> {
 
 fn kill(processes: &[u32]) {
     assert!(!processes.is_empty(), "nothing to kill");
-    let words: Vec<_> = processes.iter().map(ToString::to_string).collect();
-    let status = Command::new("kill")
-        .args(["-s", "KILL"])
-        .args(words)
-        .status();
-    assert!(status.unwrap().success());
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
+    for &process in processes {
+        signal(process, "KILL");
     }
 }
 

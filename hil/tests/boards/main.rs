@@ -12,6 +12,7 @@ mod flashable;
 mod in_process;
 mod jetson;
 mod model;
+mod process;
 mod qemu;
 mod qemu_program;
 mod qemu_run;

@@ -13,12 +13,10 @@ use mambalite_hil::interrupt::Interrupt;
 use tempfile::TempDir;
 
 use crate::model::{invented, picture};
+use crate::process::{PATIENCE, signal, wait_until};
 use crate::qemu_run::can_run;
 
 const BOARD: &str = "qemu-mps2-an386";
-
-/// Longest wait for what takes a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder with a model file and a picture, and firmware that is built.
 struct Setup {
@@ -99,21 +97,6 @@ fn emulators_of(parent: u32) -> Vec<u32> {
 fn is_running(process: u32) -> bool {
     let facts = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     !facts.is_empty() && !facts.contains("State:\tZ")
-}
-
-fn signal(process: u32, name: &str) {
-    let status = Command::new("kill")
-        .args(["-s", name, &process.to_string()])
-        .status();
-    assert!(status.unwrap().success());
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]

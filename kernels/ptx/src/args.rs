@@ -111,10 +111,6 @@ pub struct Scan {
     pub state_shift: Array,
     /// 1 for tied rates, 0 for full ones.
     pub tied: u32,
-    /// Inputs of the step-size projection, which come before B and C in a projected pixel.
-    pub dt_rank: u32,
-    /// States N of a channel.
-    pub states: u32,
     /// Zero.
     pub reserved: u32,
 }

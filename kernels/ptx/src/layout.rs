@@ -83,20 +83,9 @@ pub const fn with_halo(width: usize, height: usize) -> usize {
     (width + 2) * (height + 2)
 }
 
-/// Offsets of a convolution's tensors.
+/// Offsets of the tensors of a convolution or projection.
 #[derive(Clone, Copy, Debug)]
-pub struct Conv {
-    /// Inputs of the tile's pixels and those around it.
-    pub x: Rows,
-    /// The same before their norm, where they have one.
-    pub raw: Rows,
-    /// Of the weight.
-    pub inner: Inner,
-}
-
-/// Offsets of a projection's tensors.
-#[derive(Clone, Copy, Debug)]
-pub struct Projection {
+pub struct Product {
     /// Inputs.
     pub x: Rows,
     /// The same before their norm, where they have one.
@@ -154,18 +143,13 @@ pub const fn conv(
     (width, height): (usize, usize),
     sizes: &Sizes,
     normed: bool,
-) -> Conv {
-    let around = with_halo(width, height);
-    Conv {
-        x: Rows::take(shared, around, sizes.inputs, sizes.input),
-        raw: Rows::take(
-            shared,
-            if normed { around } else { 0 },
-            sizes.inputs,
-            sizes.act,
-        ),
-        inner: sizes.inner(shared, width * height),
-    }
+) -> Product {
+    product(
+        shared,
+        (with_halo(width, height), width * height),
+        sizes,
+        normed,
+    )
 }
 
 /// Lays a projection out.
@@ -174,16 +158,22 @@ pub const fn projection(
     pixels: usize,
     sizes: &Sizes,
     normed: bool,
-) -> Projection {
-    Projection {
-        x: Rows::take(shared, pixels, sizes.inputs, sizes.input),
-        raw: Rows::take(
-            shared,
-            if normed { pixels } else { 0 },
-            sizes.inputs,
-            sizes.act,
-        ),
-        inner: sizes.inner(shared, pixels),
+) -> Product {
+    product(shared, (pixels, pixels), sizes, normed)
+}
+
+/// Lays the product of `inputs` rows of inputs to `outputs` pixels out.
+const fn product(
+    shared: &mut Shared,
+    (inputs, outputs): (usize, usize),
+    sizes: &Sizes,
+    normed: bool,
+) -> Product {
+    let raw = if normed { inputs } else { 0 };
+    Product {
+        x: Rows::take(shared, inputs, sizes.inputs, sizes.input),
+        raw: Rows::take(shared, raw, sizes.inputs, sizes.act),
+        inner: sizes.inner(shared, outputs),
     }
 }
 

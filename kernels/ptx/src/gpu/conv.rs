@@ -26,7 +26,7 @@ pub(super) trait Source<A: Device> {
     ///
     /// # Safety
     /// The arrays are those that the arguments say.
-    unsafe fn fill(&self, place: &Place, inputs: usize, layout: &layout::Conv);
+    unsafe fn fill(&self, place: &Place, inputs: usize, layout: &layout::Product);
 }
 
 /// The tile of a block.
@@ -237,7 +237,7 @@ where
     type X = A::Act;
 
     #[inline(always)]
-    unsafe fn fill(&self, place: &Place, inputs: usize, layout: &layout::Conv) {
+    unsafe fn fill(&self, place: &Place, inputs: usize, layout: &layout::Product) {
         fill(place, inputs, &layout.x, |pixel, c, n| {
             let mut values = [A::Act::default(); QUAD];
             for (i, value) in values.iter_mut().enumerate() {
@@ -262,7 +262,7 @@ where
     type X = A::In;
 
     #[inline(always)]
-    unsafe fn fill(&self, place: &Place, inputs: usize, layout: &layout::Conv) {
+    unsafe fn fill(&self, place: &Place, inputs: usize, layout: &layout::Product) {
         let aligned = inputs.is_multiple_of(QUAD);
         fill(place, inputs, &layout.x, |pixel, c, n| {
             // SAFETY: the caller's promise.
@@ -283,7 +283,7 @@ where
     const NORMED: bool = true;
 
     #[inline(always)]
-    unsafe fn fill(&self, place: &Place, inputs: usize, layout: &layout::Conv) {
+    unsafe fn fill(&self, place: &Place, inputs: usize, layout: &layout::Product) {
         let aligned = inputs.is_multiple_of(QUAD);
         fill::<A::Act>(place, inputs, &layout.raw, |pixel, c, n| {
             // SAFETY: the caller's promise.

@@ -11,7 +11,7 @@ use mambalite_kernels::rows::Rows;
 use super::block::{QUAD, Scalar, Tile, barrier, block, each, each_quad, thread};
 use super::conv::{norm_rows, sizes};
 use super::parameters::{Device, Token};
-use super::product::{Columns, Element, Inputs, Outputs, Sums};
+use super::product::{Element, Outputs, rows_of};
 use super::weight::weight;
 use crate::args::{self, Array, Patches};
 use crate::layout::{self, CHUNK, GROUP, OUTPUTS, SCAN_THREADS, Shared, THREADS};
@@ -61,23 +61,8 @@ impl Span {
     /// Returns the place of outputs in a tensor, if their pixel is there.
     #[inline(always)]
     fn place<T>(&self, o: &Outputs<T>, outputs: usize) -> Option<usize> {
-        let pixel = o.group * GROUP + o.pixel;
-        (pixel < self.there).then(|| (self.first + pixel) * outputs + o.first)
-    }
-}
-
-/// Returns what adds a group's products with the rows of a tile.
-#[inline(always)]
-fn rows_of<A: Device, X: Element<A>>(
-    tile: &Tile<X>,
-) -> impl Fn(&Columns, usize, &mut Sums<A>) + '_ {
-    |columns, group, sums| {
-        let inputs = Inputs {
-            first: tile.row(group * GROUP),
-            stride: tile.stride,
-        };
-        // SAFETY: whoever makes a tile of a product fills its rows before.
-        unsafe { X::add(columns, 0, inputs, sums) };
+        let row = o.row();
+        (row < self.there).then(|| (self.first + row) * outputs + o.first)
     }
 }
 
@@ -191,7 +176,7 @@ pub(super) unsafe fn sequence<A: Device>(
     // SAFETY: as above.
     unsafe {
         weight::<A, A::In>(x_proj, &layout.x_inner, span.groups(), rows_of(&u), |o| {
-            row.write_quad(o.group * GROUP + o.pixel, o.first, o.values.map(A::to_act))
+            row.write_quad(o.row(), o.first, o.values.map(A::to_act))
         });
     }
     barrier();
@@ -203,7 +188,7 @@ pub(super) unsafe fn sequence<A: Device>(
             &layout.dt_inner,
             span.groups(),
             rows_of(&row),
-            |o| steps.write_quad(o.group * GROUP + o.pixel, o.first, o.values),
+            |o| steps.write_quad(o.row(), o.first, o.values),
         );
     }
     barrier();

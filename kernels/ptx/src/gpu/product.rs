@@ -8,7 +8,7 @@ use core::arch::asm;
 
 use mambalite_kernels::arith::{Arithmetic, Fixed, FixedInput, Float, Operand};
 
-use super::block::{QuadF32, QuadU32, Scalar, each};
+use super::block::{QuadF32, QuadU32, Scalar, Tile, each};
 use super::parameters::Device;
 use crate::args;
 use crate::layout::{CHUNK, GROUP, OUTPUTS};
@@ -329,6 +329,29 @@ pub(super) struct Outputs<T> {
     pub(super) first: usize,
     pub(super) n: usize,
     pub(super) values: [T; OUTPUTS],
+}
+
+impl<T> Outputs<T> {
+    /// Returns the pixel, of all groups.
+    #[inline(always)]
+    pub(super) fn row(&self) -> usize {
+        self.group * GROUP + self.pixel
+    }
+}
+
+/// Returns what adds a group's products with the rows of a tile.
+#[inline(always)]
+pub(super) fn rows_of<A: Device, X: Element<A>>(
+    tile: &Tile<X>,
+) -> impl Fn(&Columns, usize, &mut Sums<A>) + '_ {
+    |columns, group, sums| {
+        let inputs = Inputs {
+            first: tile.row(group * GROUP),
+            stride: tile.stride,
+        };
+        // SAFETY: whoever makes a tile of a product fills its rows before.
+        unsafe { X::add(columns, 0, inputs, sums) };
+    }
 }
 
 /// Multiplies groups of pixels with a matrix.

@@ -8,7 +8,7 @@ use mambalite_kernels::linear::copied;
 
 use super::block::{Tile, barrier, each_quad};
 use super::parameters::Device;
-use super::product::{Columns, Element, Inputs, Outputs, Sums, product, unrolled};
+use super::product::{Columns, Element, Outputs, Sums, product, rows_of, unrolled};
 use crate::args;
 use crate::layout::{GROUP, Inner, OUTPUTS};
 
@@ -38,7 +38,7 @@ pub(super) unsafe fn weight<A: Device, X: Element<A>>(
         product::<A, X>(&weight.first, groups, sum, |out| match factored {
             true => {
                 let values = unrolled!(outputs J => A::to_act(out.values[J]));
-                middle.write_quad(out.group * GROUP + out.pixel, out.first, values);
+                middle.write_quad(out.row(), out.first, values);
             }
             false => emit(out),
         });
@@ -49,20 +49,17 @@ pub(super) unsafe fn weight<A: Device, X: Element<A>>(
     barrier();
     let copies = weight.copies.outputs as usize;
     let unordered = Tile::<A::Acc>::new(&inner.unordered);
-    let second = |columns: &Columns, group: usize, sums: &mut Sums<A>| {
-        let inputs = Inputs {
-            first: middle.row(group * GROUP),
-            stride: middle.stride,
-        };
-        // SAFETY: as above; the rows are there since the barrier.
-        unsafe { A::Act::add(columns, 0, inputs, sums) };
-    };
     // SAFETY: as above.
     unsafe {
-        product::<A, A::Act>(&weight.second, groups, second, |out| match copies {
-            0 => emit(out),
-            _ => unordered.write_quad(out.group * GROUP + out.pixel, out.first, out.values),
-        });
+        product::<A, A::Act>(
+            &weight.second,
+            groups,
+            rows_of(&middle),
+            |out| match copies {
+                0 => emit(out),
+                _ => unordered.write_quad(out.row(), out.first, out.values),
+            },
+        );
     }
     if copies == 0 {
         return;

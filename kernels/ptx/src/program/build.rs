@@ -87,6 +87,13 @@ pub(super) struct Builder<'m, A> {
     arithmetic: PhantomData<A>,
 }
 
+/// How the inputs of a convolution come about.
+enum Source {
+    Bytes(args::Pictures),
+    Acts,
+    Normed(args::Norm),
+}
+
 /// Blocks of a launch, the threads of each, and its shared memory.
 type Grid = (usize, usize, usize);
 
@@ -140,8 +147,8 @@ impl<A: Describe> Builder<'_, A> {
         } = self.tensors;
         let mut source = model.section(Section::First);
         let params = First::<A>::load(&mut source, &config, &forms)?;
-        let before = vec![raw(pictures)];
-        self.conv3x3::<A::Act>("conv3x3_bytes", before, &params.conv, (bytes, None), first)?;
+        let source = Source::Bytes(pictures);
+        self.conv3x3::<A::Act>(source, &params.conv, (bytes, None), first)?;
         // Two of the three tensors of features are in use at a time: a group's input and where it is.
         let mut t = 0;
         self.norm(&params.norm, first, features[t])?;
@@ -150,12 +157,12 @@ impl<A: Describe> Builder<'_, A> {
         }
         let mut source = model.section(Section::Last);
         let params = Last::<A>::load(&mut source, &config, &forms)?;
-        let before = vec![raw(A::norm_args(&self.at, &params.norm))];
+        let source = Source::Normed(A::norm_args(&self.at, &params.norm));
         let next = features[(t + 1) % 3];
         let input = (features[t], Some((&params.sum, first)));
-        self.conv3x3::<A::In>("conv3x3_normed", before, &params.conv, input, next)?;
+        self.conv3x3::<A::In>(source, &params.conv, input, next)?;
         let input = (next, None);
-        self.conv3x3::<A::In>("conv3x3_acts", vec![], &params.upsample, input, sub_pixels)?;
+        self.conv3x3::<A::In>(Source::Acts, &params.upsample, input, sub_pixels)?;
         let threads = self.pixels() * config.channels;
         let args = vec![
             raw(pictures),
@@ -184,13 +191,7 @@ impl<A: Describe> Builder<'_, A> {
         let mut source = model.section(Section::Group { group });
         let params = Group::<A>::load(&mut source, &config, &forms, group)?;
         let input = (features[t], Some((&params.sum, features[begin])));
-        self.conv3x3::<A::In>(
-            "conv3x3_acts",
-            vec![],
-            &params.conv,
-            input,
-            features[free(t)],
-        )?;
+        self.conv3x3::<A::In>(Source::Acts, &params.conv, input, features[free(t)])?;
         Ok(free(t))
     }
 
@@ -312,25 +313,24 @@ impl<A: Describe> Builder<'_, A> {
         Ok(())
     }
 
-    /// Convolves a tensor to `out` and adds it to another one; `before` are the arguments of how the
-    /// inputs come about.
+    /// Convolves a tensor to `out`, and adds it to another one where there is one.
     fn conv3x3<X>(
         &mut self,
-        entry: &'static str,
-        before: Vec<Vec<u8>>,
+        source: Source,
         weights: &Weights<'_, A>,
         (x, residual): (Array, Option<(&A::Sum, Array)>),
         out: Array,
     ) -> Result<(), ProgramError> {
         let sizes = sizes_of::<A, X>(weights, 9);
-        let normed = entry == "conv3x3_normed";
-        let fits = |tile| {
-            let mut shared = Shared::default();
-            layout::conv(&mut shared, tile, &sizes, normed);
-            (shared.used() <= SHARED_MAX).then_some((tile, shared.used()))
+        let normed = matches!(source, Source::Normed(_));
+        let (entry, before) = match source {
+            Source::Bytes(pictures) => ("conv3x3_bytes", Some(raw(pictures))),
+            Source::Acts => ("conv3x3_acts", None),
+            Source::Normed(norm) => ("conv3x3_normed", Some(raw(norm))),
         };
-        let found = TILES.into_iter().find_map(fits);
-        let ((width, height), shared) = found.ok_or(ProgramError::SharedMemory { entry })?;
+        let ((width, height), shared) = first_fit(entry, TILES, |shared, tile| {
+            layout::conv(shared, tile, &sizes, normed);
+        })?;
         let tile = args::Tile {
             width: width as u32,
             height: height as u32,
@@ -340,7 +340,7 @@ impl<A: Describe> Builder<'_, A> {
             sum: A::sum_args(sum),
             tensor_first: 0,
         });
-        let mut args = before;
+        let mut args = Vec::from_iter(before);
         args.extend([
             raw(self.weight(weights, 9)),
             raw(self.patches),
@@ -365,13 +365,7 @@ impl<A: Describe> Builder<'_, A> {
         entry: &'static str,
         lay_out: impl Fn(&mut Shared, usize),
     ) -> Result<(u32, Grid), ProgramError> {
-        let fits = |pixels| {
-            let mut shared = Shared::default();
-            lay_out(&mut shared, pixels);
-            (shared.used() <= SHARED_MAX).then_some((pixels, shared.used()))
-        };
-        let found = SPANS.into_iter().find_map(fits);
-        let (pixels, shared) = found.ok_or(ProgramError::SharedMemory { entry })?;
+        let (pixels, shared) = first_fit(entry, SPANS, lay_out)?;
         let grid = (self.pixels().div_ceil(pixels), THREADS, shared);
         Ok((pixels as u32, grid))
     }
@@ -446,6 +440,21 @@ impl<A: Describe> Builder<'_, A> {
             mean: self.config.mean,
         }
     }
+}
+
+/// Returns the first of the sizes whose tensors fit shared memory, and how many bytes those take.
+fn first_fit<T: Copy>(
+    entry: &'static str,
+    sizes: impl IntoIterator<Item = T>,
+    lay_out: impl Fn(&mut Shared, T),
+) -> Result<(T, usize), ProgramError> {
+    let fits = |size| {
+        let mut shared = Shared::default();
+        lay_out(&mut shared, size);
+        (shared.used() <= SHARED_MAX).then_some((size, shared.used()))
+    };
+    let found = sizes.into_iter().find_map(fits);
+    found.ok_or(ProgramError::SharedMemory { entry })
 }
 
 /// Returns the sizes of a weight of so many taps over inputs of type `X`.
