@@ -9,10 +9,11 @@ use crate::flasher::{self, Flasher};
 use crate::interrupt::Interrupt;
 use crate::link::{DeviceInfo, DeviceModel, Link, Patience};
 use crate::log::{Line, LogReader};
-use crate::observer::{Observer, Stage};
+use crate::observer::Observer;
 use crate::qemu::Qemu;
 use crate::ssh::Station;
 use crate::transport::{Serial, Transport};
+use crate::verdict::Stage;
 
 /// A board on the bench. Dropping it ends its emulator, or its agent.
 pub struct Bench(Machine);

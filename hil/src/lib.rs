@@ -15,6 +15,7 @@ pub mod firmware;
 pub mod flasher;
 pub mod geometry;
 pub mod interrupt;
+pub mod inventory;
 pub mod link;
 pub mod log;
 pub mod observer;
@@ -24,5 +25,6 @@ pub mod report;
 pub mod run;
 pub mod ssh;
 pub mod transport;
+pub mod verdict;
 
 pub use error::{Error, Result};

@@ -1,19 +1,7 @@
 //! What a run tells while it goes on.
 
 use crate::report::BoardReport;
-
-/// A stretch of a run that takes time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Compiling the firmware; counted in crates, the total is not known.
-    Build,
-    /// Writing and reading back memory; counted in bytes.
-    Flash,
-    /// Pictures to the board; counted in bytes.
-    Stream,
-    /// Deliberate faults; counted in faults.
-    Controls,
-}
+use crate::verdict::Stage;
 
 /// Gets the progress of a run.
 pub trait Observer {

@@ -4,9 +4,10 @@ use std::io::Write;
 
 use mambalite_hil::Error;
 use mambalite_hil::report::{
-    BoardReport, ControlReport, Difference, PictureReport, SensorReport, Verdict,
+    BoardReport, ControlReport, Difference, Failure, PictureReport, SensorReport,
 };
 use mambalite_hil::run::Outcome;
+use mambalite_hil::verdict::Verdict;
 use serde::Serialize;
 
 /// Version of the JSON lines.
@@ -34,7 +35,7 @@ struct BoardLine<'a> {
     model: &'a str,
     precision: &'a str,
     verdict: Verdict,
-    failure: Option<&'a str>,
+    failure: Option<&'a Failure>,
     jobs: usize,
     jobs_equal: usize,
     layers_compared: usize,
@@ -88,7 +89,7 @@ impl Output {
                     model: &report.model.name,
                     precision: &report.model.precision,
                     verdict: report.verdict,
-                    failure: report.failure.as_deref(),
+                    failure: report.failure.as_ref(),
                     jobs: report.jobs.len(),
                     jobs_equal,
                     layers_compared: layers().count(),
@@ -107,7 +108,7 @@ impl Output {
              {caught} of {} deliberate faults caught",
             report.board.name,
             report.model.precision,
-            word(report.verdict),
+            report.verdict.word(),
             report.jobs.len(),
             layers().count(),
             report.controls.len()
@@ -119,7 +120,8 @@ impl Output {
             self.line(&describe_sensors(sensors));
         }
         if let Some(failure) = &report.failure {
-            self.line(&format!("  failed: {failure}"));
+            let stage = failure.stage.word();
+            self.line(&format!("  failed at {stage}: {}", failure.cause));
         }
         if let Some(difference) = &report.first_difference {
             self.line(&format!("  {}", describe_difference(difference)));
@@ -157,7 +159,7 @@ impl Output {
             self.object(
                 "run",
                 RunLine {
-                    verdict: Verdict::Failed,
+                    verdict: Verdict::of(error),
                     exit_code: error.exit_code(),
                     duration_s: 0.0,
                     report: None,
@@ -166,15 +168,6 @@ impl Output {
                 },
             );
         }
-    }
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "PASS",
-        Verdict::Failed => "FAILED",
-        Verdict::ControlMissed => "CONTROL MISSED",
-        Verdict::Mismatch => "MISMATCH",
     }
 }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mambalite_hil::observer::{Observer, Stage};
+use mambalite_hil::observer::Observer;
 use mambalite_hil::report::BoardReport;
+use mambalite_hil::verdict::Stage;
 
 use super::output::Output;
 
@@ -39,6 +40,9 @@ impl Observer for Bars {
                 "stream",
                 "{wide_bar} {bytes}/{total_bytes} {elapsed} (left {eta})",
             ),
+            Stage::Lease => ("lease", "{elapsed}"),
+            Stage::Start => ("start", "{elapsed}"),
+            Stage::Handshake => ("handshake", "{elapsed}"),
             Stage::Controls => ("faults", "{wide_bar} {human_pos}/{human_len} {elapsed}"),
         };
         let style = ProgressStyle::with_template(&format!("{{msg}} {{spinner}} {counts}"));

@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use crate::board::Board;
+use crate::inventory::Quarantine;
 use crate::link::{Counters, DeviceInfo, DeviceModel};
 use crate::log::Line;
 use crate::report::SensorReport;
+use crate::verdict::{Stage, Verdict};
 
 /// Version of the JSON file; grows when a key changes its meaning or goes away.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// One call of `hil run`.
 #[derive(Debug, Clone, Serialize)]
@@ -29,27 +31,19 @@ pub struct RunReport {
     pub boards: Vec<BoardReport>,
 }
 
-/// How a run ended; the worst is the largest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Every compared bit is equal and every negative control was caught.
-    Pass,
-    /// The run could not be completed; the failure says why.
-    Failed,
-    /// A deliberate fault went unnoticed, so that equality proves nothing.
-    ControlMissed,
-    /// The board computed something else than the reference.
-    Mismatch,
-}
-
 /// One board with one model in one precision.
 #[derive(Debug, Clone, Serialize)]
 pub struct BoardReport {
+    /// Name of the rig.
+    pub rig: String,
     /// How it ended.
     pub verdict: Verdict,
     /// Why it could not be completed.
-    pub failure: Option<String>,
+    pub failure: Option<Failure>,
+    /// The attempts before this one.
+    pub attempts: Vec<Failure>,
+    /// Set while the rig's verdict counts for nothing.
+    pub quarantine: Option<QuarantineReport>,
     /// What is true of the board.
     pub board: BoardFacts,
     /// What the board said about itself; nothing where no handshake came about.
@@ -74,6 +68,27 @@ pub struct BoardReport {
     pub sensors: Option<SensorReport>,
     /// The last lines of the board's log.
     pub log: Vec<Line>,
+}
+
+/// Why an attempt could not be completed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The stage that failed.
+    pub stage: Stage,
+    /// What it amounts to.
+    pub verdict: Verdict,
+    /// The error's words.
+    pub cause: String,
+}
+
+/// A verdict that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QuarantineReport {
+    /// What the verdict would have been.
+    pub found: Verdict,
+    /// Why and until when.
+    #[serde(flatten)]
+    pub quarantine: Quarantine,
 }
 
 /// What is true of a board, from its board file.
@@ -290,11 +305,11 @@ pub struct Scores {
 }
 
 impl RunReport {
-    /// Returns the worst verdict of `boards`, failed where there are none.
+    /// Returns the worst verdict of `boards`, skip where there are none.
     #[must_use]
     pub fn worst(boards: &[BoardReport]) -> Verdict {
         let verdicts = boards.iter().map(|board| board.verdict);
-        verdicts.max().unwrap_or(Verdict::Failed)
+        verdicts.max().unwrap_or(Verdict::Skip)
     }
 }
 
@@ -307,7 +322,8 @@ impl JobReport {
 }
 
 impl BoardReport {
-    /// Returns the verdict that jobs, controls and failure amount to.
+    /// Returns the verdict that jobs, controls, failure and earlier attempts amount to, whether
+    /// or not it counts.
     #[must_use]
     pub fn judge(&self) -> Verdict {
         let all_equal = self.jobs.iter().all(JobReport::is_equal);
@@ -315,8 +331,12 @@ impl BoardReport {
             Verdict::Mismatch
         } else if self.controls.iter().any(|control| !control.caught) {
             Verdict::ControlMissed
-        } else if self.failure.is_some() || self.jobs.is_empty() {
-            Verdict::Failed
+        } else if let Some(failure) = &self.failure {
+            failure.verdict
+        } else if self.jobs.is_empty() {
+            Verdict::Infra
+        } else if !self.attempts.is_empty() {
+            Verdict::Flaky
         } else {
             Verdict::Pass
         }

@@ -12,9 +12,9 @@ use mambalite::picture::Picture;
 use crate::error::{Error, Result};
 
 pub use data::{
-    BoardFacts, BoardReport, ControlReport, DeviceFacts, Difference, Executor, JobReport,
-    LayerReport, Memory, ModelFacts, PictureReport, Position, Rect, RunReport, SCHEMA, Scores,
-    Verdict,
+    BoardFacts, BoardReport, ControlReport, DeviceFacts, Difference, Executor, Failure, JobReport,
+    LayerReport, Memory, ModelFacts, PictureReport, Position, QuarantineReport, Rect, RunReport,
+    SCHEMA, Scores,
 };
 pub use sensors::{ReadingReport, SensorReport};
 

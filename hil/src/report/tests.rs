@@ -7,6 +7,7 @@ use mambalite::picture::Picture;
 use super::*;
 use crate::link::Counters;
 use crate::log::Line;
+use crate::verdict::{Stage, Verdict};
 
 const HOSTILE: &str = "<script>alert(\"1\")</script> & 'x'";
 
@@ -69,11 +70,22 @@ fn control(name: &str, what: &str, caught: bool) -> ControlReport {
     }
 }
 
+fn silence(cause: &str) -> Failure {
+    Failure {
+        stage: Stage::Handshake,
+        verdict: Verdict::Timeout,
+        cause: cause.to_owned(),
+    }
+}
+
 fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
     let sha256 = "6f1ed002ab5595859014ebf0951522d9f0b2a1a2b1b0f5a8b6d5a4c3e2f10011";
     let mut entry = BoardReport {
+        rig: name.to_owned(),
         verdict: Verdict::Pass,
         failure: None,
+        attempts: Vec::new(),
+        quarantine: None,
         board: BoardFacts {
             name: name.to_owned(),
             chip: "Arm MPS2+ AN500".to_owned(),
@@ -317,7 +329,7 @@ fn all_text_is_escaped() {
     let mut report = run(vec![board(HOSTILE, HOSTILE, false)]);
     report.command = HOSTILE.to_owned();
     let entry = &mut report.boards[0];
-    entry.failure = Some(HOSTILE.to_owned());
+    entry.failure = Some(silence(HOSTILE));
     entry.board.machine = Some(HOSTILE.to_owned());
     entry.model.config = HOSTILE.to_owned();
     entry.log[0].message = HOSTILE.to_owned();
@@ -384,7 +396,7 @@ fn a_mismatch_is_named_to_the_bit() {
 #[test]
 fn a_run_without_pictures_or_handshake_still_makes_a_page() {
     let mut entry = board("a", "f32", true);
-    entry.failure = Some("wait for the handshake: nothing for 3 s".to_owned());
+    entry.failure = Some(silence("wait for the handshake: nothing for 3 s"));
     entry.device = None;
     entry.jobs.clear();
     entry.controls.clear();
@@ -392,9 +404,9 @@ fn a_run_without_pictures_or_handshake_still_makes_a_page() {
     entry.log.clear();
     entry.memory = Memory::default();
     entry.verdict = entry.judge();
-    assert_eq!(entry.verdict, Verdict::Failed);
+    assert_eq!(entry.verdict, Verdict::Timeout);
     let page = page(&run(vec![entry]), &[]);
-    assert!(page.contains("The run did not finish") && page.contains("nothing for 3 s"));
+    assert!(page.contains("did not answer in time") && page.contains("nothing for 3 s"));
     assert!(page.contains("None was planted."));
 }
 
@@ -410,7 +422,7 @@ fn the_worst_verdict_decides() {
     assert_eq!(silent.judge(), Verdict::Mismatch);
     silent.jobs.clear();
     silent.verdict = silent.judge();
-    assert_eq!(silent.verdict, Verdict::Failed);
-    assert_eq!(RunReport::worst(&[]), Verdict::Failed);
+    assert_eq!(silent.verdict, Verdict::Infra);
+    assert_eq!(RunReport::worst(&[]), Verdict::Skip);
     assert_eq!(RunReport::worst(&[silent, missed]), Verdict::ControlMissed);
 }

@@ -15,9 +15,12 @@ use crate::flasher::{Flasher, check_fit};
 use crate::geometry;
 use crate::interrupt::Interrupt;
 use crate::link::Link;
-use crate::observer::{Observer, Stage};
-use crate::report::{BoardReport, Images, JobReport, Memory, PictureReport, Rect, SensorReport};
+use crate::observer::Observer;
+use crate::report::{
+    BoardReport, Failure, Images, JobReport, Memory, PictureReport, Rect, SensorReport,
+};
 use crate::transport::Transport;
+use crate::verdict::{Stage, Verdict};
 
 /// Lines of the board's log that go into the report; all are in its file.
 const LOG_LINES: usize = 200;
@@ -253,7 +256,11 @@ impl<'a> Exercise<'a> {
                 locate(device, report, &picture, &good, (&name, 0))?;
             }
             let missing = "no negative controls: the board is wrong without them";
-            report.failure.get_or_insert_with(|| missing.to_owned());
+            report.failure.get_or_insert_with(|| Failure {
+                stage: Stage::Controls,
+                verdict: Verdict::Mismatch,
+                cause: missing.to_owned(),
+            });
             return Ok(());
         }
         let mut subject = controls::Subject {
@@ -279,10 +286,15 @@ fn locate<T: Transport>(
 ) -> Result<()> {
     report.first_difference = device.locate(lr, checked, name, tile)?;
     if report.first_difference.is_none() {
-        report.failure = Some(format!(
+        let cause = format!(
             "`{name}`, tile {tile}: {}, but not when run again: the board is not deterministic",
             checked.comparison.describe()
-        ));
+        );
+        report.failure = Some(Failure {
+            stage: Stage::Stream,
+            verdict: Verdict::Mismatch,
+            cause,
+        });
     }
     Ok(())
 }

@@ -12,15 +12,16 @@ use mambalite::upscale::Executor;
 use mambalite_kernels::{Config, Model, Plan, Precision};
 
 use crate::board::{Board, Boards};
-use crate::error::{EXIT_BUG, EXIT_MISMATCH, EXIT_PASS, Error, Result};
+use crate::error::{EXIT_BUG, EXIT_MISMATCH, EXIT_NOTHING, EXIT_PASS, Error, Result};
 use crate::firmware::{self, Image};
 use crate::geometry;
 use crate::interrupt::Interrupt;
 use crate::link::Counters;
-use crate::observer::{Observer, Stage};
+use crate::observer::Observer;
 use crate::report::{
-    self, BoardFacts, BoardReport, Images, Memory, ModelFacts, Paths, RunReport, Verdict,
+    self, BoardFacts, BoardReport, Failure, Images, Memory, ModelFacts, Paths, RunReport,
 };
+use crate::verdict::{Stage, Verdict};
 use exercise::Exercise;
 use task::Task;
 
@@ -112,7 +113,11 @@ pub fn run(
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) => {
                     failed = failed.max(error.exit_code());
-                    report.failure = Some(error.to_string());
+                    report.failure = Some(Failure {
+                        stage: Stage::Stream,
+                        verdict: Verdict::of(&error),
+                        cause: error.to_string(),
+                    });
                 }
             }
             interrupt.check()?;
@@ -140,7 +145,8 @@ fn finish(order: &Order, report: RunReport, images: &[Images], failed: u8) -> Re
         Verdict::Pass => EXIT_PASS,
         Verdict::ControlMissed => EXIT_BUG,
         Verdict::Mismatch => EXIT_MISMATCH,
-        Verdict::Failed => failed.max(EXIT_BUG),
+        Verdict::Skip | Verdict::Quarantined => EXIT_NOTHING,
+        _ => failed.max(EXIT_BUG),
     };
     Ok(Outcome {
         report,
@@ -210,8 +216,11 @@ impl<'a> Work<'a> {
         // The firmware gathers one input row in front of the network's buffers.
         let row_bytes = (width * config.channels).next_multiple_of(size_of::<u64>());
         BoardReport {
-            verdict: Verdict::Failed,
+            rig: board.name.clone(),
+            verdict: Verdict::Skip,
             failure: None,
+            attempts: Vec::new(),
+            quarantine: None,
             board: BoardFacts::from(board),
             device: None,
             model: ModelFacts {

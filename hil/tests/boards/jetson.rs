@@ -16,9 +16,9 @@ use mambalite_hil::flasher::Flasher;
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::link::{Link, Patience};
 use mambalite_hil::observer::Silent;
-use mambalite_hil::report::Verdict;
 use mambalite_hil::run::{self, Order};
 use mambalite_hil::ssh::{Loopback, SshLine, Station, missing_packages};
+use mambalite_hil::verdict::Verdict;
 use mambalite_hil::{Error, controls};
 
 use crate::model::{invented, picture};

@@ -31,7 +31,7 @@ pub(super) fn section(board_idx: usize, entry: &BoardReport, images: &[&Images])
                 (badge(entry.verdict))
             }
             @if let Some(failure) = &entry.failure {
-                section.card.alarm { h3 { "Not finished" } pre { (failure) } }
+                section.card.alarm { h3 { "Not finished" } pre { (failure.cause) } }
             }
             @if let Some(found) = &entry.first_difference { (difference::panel(entry, found)) }
             @for picture in &shown { (picture) }

@@ -14,8 +14,9 @@ use std::path::Path;
 use mambalite::atomic_file;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{BoardReport, Images, JobReport, RunReport, Verdict};
+use super::{BoardReport, Images, JobReport, RunReport};
 use crate::error::Result;
+use crate::verdict::Verdict;
 use number::{count, duration, grouped};
 
 const STYLE: &str = include_str!("style.css");
@@ -162,12 +163,7 @@ fn overview_row(board_idx: usize, entry: &BoardReport) -> Markup {
 fn badge(verdict: Verdict) -> Markup {
     html! {
         span class=(format!("badge {}", tone(verdict))) {
-            (sign(verdict)) " " (match verdict {
-                Verdict::Pass => "equal",
-                Verdict::Mismatch => "mismatch",
-                Verdict::ControlMissed => "fault missed",
-                Verdict::Failed => "not finished",
-            })
+            (sign(verdict)) " " (verdict.word().to_lowercase())
         }
     }
 }
@@ -176,7 +172,7 @@ fn tone(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "good",
         Verdict::Mismatch | Verdict::ControlMissed => "bad",
-        Verdict::Failed => "odd",
+        _ => "odd",
     }
 }
 
@@ -184,7 +180,8 @@ fn sign(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "✓",
         Verdict::Mismatch => "≠",
-        Verdict::ControlMissed | Verdict::Failed => "!",
+        Verdict::Skip | Verdict::Quarantined => "–",
+        _ => "!",
     }
 }
 
@@ -193,7 +190,13 @@ fn headline(verdict: Verdict) -> &'static str {
         Verdict::Pass => "Every bit is equal",
         Verdict::Mismatch => "The board differs from the reference",
         Verdict::ControlMissed => "A planted fault went unnoticed",
-        Verdict::Failed => "The run did not finish",
+        Verdict::Skip => "Nothing was run",
+        Verdict::Quarantined => "Nothing that counts was run",
+        Verdict::Flaky => "Every bit is equal, but not at the first attempt",
+        Verdict::Infra => "What stands around the board failed",
+        Verdict::Link => "The line to the board failed",
+        Verdict::Timeout => "The board did not answer in time",
+        Verdict::Crash => "The firmware took a fault",
     }
 }
 
@@ -215,6 +218,6 @@ fn explanation(verdict: Verdict, planted: bool) -> &'static str {
             "The comparisons found no difference, but they also missed a fault that was planted \
              on purpose. Equality proves nothing here."
         }
-        Verdict::Failed => "What was compared until then is shown below.",
+        _ => "What was compared until then is shown below.",
     }
 }
