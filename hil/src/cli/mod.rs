@@ -1,6 +1,7 @@
 //! The command line: arguments, exit codes, and one file for each command.
 
 mod boards;
+mod lease;
 mod output;
 mod progress;
 mod run;
@@ -24,6 +25,8 @@ Exit codes:
   5    a board, the emulator or the toolchain is missing
   6    the board did not answer in time
   7    flashing or the line failed
+  8    every bit is equal, but only at a second attempt
+  9    the firmware took a fault or ended
   130  stopped by Ctrl-C
 
 Results go to stdout, everything else to stderr. With --json each line of stdout is one object
@@ -45,6 +48,8 @@ enum Command {
     Run(run::Cmd),
     #[command(subcommand)]
     Boards(boards::Cmd),
+    #[command(subcommand)]
+    Lease(lease::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -54,6 +59,7 @@ pub(crate) fn main() -> ExitCode {
     let outcome = catch_unwind(AssertUnwindSafe(|| match command {
         Command::Run(cmd) => cmd.run(output),
         Command::Boards(cmd) => cmd.run(output),
+        Command::Lease(cmd) => cmd.run(output),
     }));
     ExitCode::from(match outcome {
         Ok(outcome) => exit_code(outcome, output),

@@ -85,6 +85,7 @@ fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
         verdict: Verdict::Pass,
         failure: None,
         attempts: Vec::new(),
+        recovery: Vec::new(),
         quarantine: None,
         board: BoardFacts {
             name: name.to_owned(),
