@@ -366,6 +366,7 @@ fn stop_with(name: &str) -> Option<i32> {
     let temporary = folder.path().join("t");
     std::fs::create_dir(&temporary).unwrap();
     command.env("TMPDIR", &temporary);
+    command.env("HIL_STATE", folder.path().join("state"));
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     let mut child = command
         .stdout(Stdio::null())
