@@ -19,7 +19,8 @@ use crate::interrupt::Interrupt;
 use crate::link::Counters;
 use crate::observer::Observer;
 use crate::report::{
-    self, BoardFacts, BoardReport, Failure, Images, Memory, ModelFacts, Paths, RunReport,
+    self, BoardFacts, BoardReport, Failure, FirmwareFacts, Images, Memory, ModelFacts, Paths,
+    RunReport,
 };
 use crate::verdict::{Stage, Verdict};
 use exercise::Exercise;
@@ -93,10 +94,14 @@ pub fn run(
     let mut reports = Vec::new();
     let mut images = Vec::new();
     let mut failed = EXIT_PASS;
+    // Of a firmware that was built before, the source is not known.
+    let revision = order.build.then(|| firmware::revision(boards)).flatten();
     for board in &chosen {
         let image = build(order, boards, board, interrupt, observer);
         for work in &works {
             let mut report = work.report(order, board);
+            let facts = |image| FirmwareFacts::new(image, revision.clone());
+            report.firmware = image.as_ref().ok().map(facts);
             let outcome = match &image {
                 Ok(image) => {
                     let exercise = Exercise::new(order, board, image, work, interrupt);
@@ -134,6 +139,7 @@ pub fn run(
         duration_s: start.elapsed().as_secs_f64(),
         verdict: RunReport::worst(&reports),
         boards: reports,
+        regressions: Vec::new(),
     };
     finish(order, report, &images, failed)
 }
@@ -222,6 +228,7 @@ impl<'a> Work<'a> {
             attempts: Vec::new(),
             quarantine: None,
             board: BoardFacts::from(board),
+            firmware: None,
             device: None,
             model: ModelFacts {
                 name: order.model.clone(),
