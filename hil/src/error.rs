@@ -347,6 +347,17 @@ pub enum Error {
         /// What went wrong.
         cause: String,
     },
+    /// A report cannot be read back.
+    #[error("read the report `{}`: {cause}; run again", path.display())]
+    ReportFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The history of runs cannot be used.
+    #[error(transparent)]
+    History(#[from] crate::history::HistoryError),
     /// The user stopped the run.
     #[error("interrupted")]
     Interrupted,
@@ -358,6 +369,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Read { .. }
+            | Self::ReportFile { .. }
             | Self::Write { .. }
             | Self::BoardFile { .. }
             | Self::UnknownBoard { .. }
@@ -368,6 +380,7 @@ impl Error {
             | Self::Unfit { .. }
             | Self::ArenaTooSmall { .. } => EXIT_INPUT,
             Self::Picture(error) => error.exit_code(),
+            Self::History(error) => error.exit_code(),
             Self::NoPictures { .. } => EXIT_NOTHING,
             Self::Missing { .. }
             | Self::Connect { .. }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use mambalite_hil_toolchain::{Toolchain, apt_install};
 use object::Object;
@@ -130,6 +130,27 @@ pub fn build(
         });
     }
     read(&path)
+}
+
+/// Returns git's description of the source tree, as `a1b2c3d4e5f6` or `a1b2c3d4e5f6-dirty`;
+/// nothing where it is no checkout.
+#[must_use]
+pub fn revision(boards: &Boards) -> Option<String> {
+    let output = Command::new("git")
+        .args([
+            "describe",
+            "--always",
+            "--dirty",
+            "--abbrev=12",
+            "--exclude=*",
+        ])
+        .current_dir(boards.workspace())
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let text = text.trim();
+    (output.status.success() && !text.is_empty()).then(|| text.to_owned())
 }
 
 /// Returns the folder of the package that a board runs.

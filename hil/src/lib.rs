@@ -14,6 +14,7 @@ pub mod error;
 pub mod firmware;
 pub mod flasher;
 pub mod geometry;
+pub mod history;
 pub mod interrupt;
 pub mod inventory;
 pub mod lease;

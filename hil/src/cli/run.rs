@@ -67,6 +67,10 @@ pub(crate) struct Cmd {
     /// Takes the firmware as it was built last.
     #[arg(long)]
     no_build: bool,
+    /// Takes what passed in an earlier run into the same folder from there, where board, firmware,
+    /// model and pictures are the same.
+    #[arg(long)]
+    resume: bool,
     /// Virtual boards that run at once [default: as many as there are processors]; real boards
     /// all run at once.
     #[arg(long, value_name = "N")]
@@ -101,6 +105,7 @@ impl Cmd {
             precisions: self.precisions,
             executor,
             build: !self.no_build,
+            resume: self.resume,
             retries: self.retries,
             wait: self.wait.into(),
             limit: self.limit.into(),

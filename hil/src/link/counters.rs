@@ -1,10 +1,10 @@
 //! What a session counts.
 
 use mambalite_hil_wire::FrameError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Traffic and damage of a session, seen from the host.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Frames sent.
     pub frames_sent: u64,

@@ -1,9 +1,11 @@
 //! What a run found: the data of the report, in the shape of its JSON file.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::board::Board;
 use crate::error::Error;
+use crate::firmware::Image;
+use crate::history::Regression;
 use crate::inventory::Quarantine;
 use crate::link::{Counters, DeviceInfo, DeviceModel};
 use crate::log::Line;
@@ -15,7 +17,7 @@ use crate::verdict::{Stage, Verdict};
 pub const SCHEMA: u32 = 2;
 
 /// One call of `hil run`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunReport {
     /// Version of this structure, [`SCHEMA`].
     pub schema: u32,
@@ -31,10 +33,13 @@ pub struct RunReport {
     pub verdict: Verdict,
     /// One entry for each board and precision, in order of execution.
     pub boards: Vec<BoardReport>,
+    /// What is worse than in the nights before; empty where no history was asked.
+    #[serde(default)]
+    pub regressions: Vec<Regression>,
 }
 
 /// One board with one model in one precision.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BoardReport {
     /// Name of the rig.
     pub rig: String,
@@ -50,6 +55,9 @@ pub struct BoardReport {
     pub quarantine: Option<QuarantineReport>,
     /// What is true of the board.
     pub board: BoardFacts,
+    /// The firmware that was flashed; nothing where none was built.
+    #[serde(default)]
+    pub firmware: Option<FirmwareFacts>,
     /// What the board said about itself; nothing where no handshake came about.
     pub device: Option<DeviceFacts>,
     /// The model.
@@ -75,7 +83,7 @@ pub struct BoardReport {
 }
 
 /// Why an attempt could not be completed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The stage that failed.
     pub stage: Stage,
@@ -86,7 +94,7 @@ pub struct Failure {
 }
 
 /// A verdict that does not count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantineReport {
     /// What the verdict would have been.
     pub found: Verdict,
@@ -96,7 +104,7 @@ pub struct QuarantineReport {
 }
 
 /// What is true of a board, from its board file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BoardFacts {
     /// Name, as on the command line.
     pub name: String,
@@ -110,8 +118,21 @@ pub struct BoardFacts {
     pub machine: Option<String>,
 }
 
+/// A firmware image, from its ELF file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirmwareFacts {
+    /// SHA-256 of the ELF file, hex.
+    pub sha256: String,
+    /// GNU build id, hex.
+    pub build_id: String,
+    /// Bytes flashed without the model; the whole file where it is copied to a computer.
+    pub flash_bytes: usize,
+    /// Git's description of the source it was built from; nothing where that is not known.
+    pub revision: Option<String>,
+}
+
 /// What a board said in the handshake.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceFacts {
     /// Version of the protocol.
     pub protocol: u16,
@@ -130,7 +151,7 @@ pub struct DeviceFacts {
 }
 
 /// The model of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelFacts {
     /// Name or file.
     pub name: String,
@@ -143,7 +164,7 @@ pub struct ModelFacts {
 }
 
 /// How pictures were cut into jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Executor {
     /// Whole pictures, row by row.
@@ -158,7 +179,7 @@ pub enum Executor {
 }
 
 /// Memory as planned before the run and as measured on the board.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// Model file in flash, bytes.
     pub flash_bytes: usize,
@@ -181,7 +202,7 @@ pub struct Memory {
 }
 
 /// One job: a picture, or a tile of one.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct JobReport {
     /// The input file, or the name of a rendered picture.
     pub input: String,
@@ -210,7 +231,7 @@ pub struct JobReport {
 }
 
 /// A rectangle of the LR picture, pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rect {
     /// Left column.
     pub x: usize,
@@ -223,7 +244,7 @@ pub struct Rect {
 }
 
 /// One layer of one job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerReport {
     /// Name of the layer.
     pub name: String,
@@ -236,7 +257,7 @@ pub struct LayerReport {
 }
 
 /// The first element that differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// The picture.
     pub picture: String,
@@ -249,8 +270,10 @@ pub struct Difference {
     /// Its place; nothing where the layer is no picture.
     pub position: Option<Position>,
     /// Value on the board; `null` in JSON where not finite.
+    #[serde(deserialize_with = "null::as_nan")]
     pub device_value: f64,
     /// Value of the reference; `null` in JSON where not finite.
+    #[serde(deserialize_with = "null::as_nan")]
     pub reference_value: f64,
     /// Bits on the board, as `0x3f800000`.
     pub device_bits: String,
@@ -259,7 +282,7 @@ pub struct Difference {
 }
 
 /// Place of an element in the picture of its layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// Column.
     pub x: usize,
@@ -270,7 +293,7 @@ pub struct Position {
 }
 
 /// One deliberate fault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlReport {
     /// Short name, as `input bit`.
     pub name: String,
@@ -283,7 +306,7 @@ pub struct ControlReport {
 }
 
 /// One picture.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PictureReport {
     /// Name, for people.
     pub name: String,
@@ -300,9 +323,10 @@ pub struct PictureReport {
 }
 
 /// Likeness to the ground truth.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// PSNR on luma, dB; `null` in JSON where infinite.
+    #[serde(deserialize_with = "null::as_infinity")]
     pub psnr_y_db: f64,
     /// SSIM on luma.
     pub ssim_y: f64,
@@ -372,6 +396,22 @@ impl BoardReport {
     }
 }
 
+impl FirmwareFacts {
+    /// Makes the facts of an image; `revision` as of [`crate::firmware::revision`].
+    #[must_use]
+    pub fn new(image: &Image, revision: Option<String>) -> Self {
+        Self {
+            sha256: hex::encode(image.sha256()),
+            build_id: hex::encode(image.build_id),
+            flash_bytes: match image.len_bytes() {
+                0 => image.elf.len(),
+                flashed => flashed,
+            },
+            revision,
+        }
+    }
+}
+
 impl From<&Board> for BoardFacts {
     fn from(board: &Board) -> Self {
         Self {
@@ -409,5 +449,18 @@ impl From<mambalite::metrics::Scores> for Scores {
             psnr_y_db: scores.psnr_y,
             ssim_y: scores.ssim_y,
         }
+    }
+}
+
+/// JSON knows no number that is not finite: what it has instead, read back.
+mod null {
+    use serde::{Deserialize, Deserializer};
+
+    pub(super) fn as_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+    }
+
+    pub(super) fn as_infinity<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(from)?.unwrap_or(f64::INFINITY))
     }
 }

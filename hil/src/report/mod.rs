@@ -12,14 +12,15 @@ use mambalite::picture::Picture;
 use crate::error::{Error, Result};
 
 pub use data::{
-    BoardFacts, BoardReport, ControlReport, DeviceFacts, Difference, Executor, Failure, JobReport,
-    LayerReport, Memory, ModelFacts, PictureReport, Position, QuarantineReport, Rect, RunReport,
-    SCHEMA, Scores,
+    BoardFacts, BoardReport, ControlReport, DeviceFacts, Difference, Executor, Failure,
+    FirmwareFacts, JobReport, LayerReport, Memory, ModelFacts, PictureReport, Position,
+    QuarantineReport, Rect, RunReport, SCHEMA, Scores,
 };
+pub use json::read;
 pub use sensors::{ReadingReport, SensorReport};
 
 /// Name of the JSON file.
-const JSON_FILE: &str = "report.json";
+pub(crate) const JSON_FILE: &str = "report.json";
 /// Name of the HTML file.
 const HTML_FILE: &str = "report.html";
 
@@ -69,4 +70,4 @@ pub fn write(dir: &Path, report: &RunReport, images: &[Images]) -> Result<Paths>
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

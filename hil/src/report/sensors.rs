@@ -1,7 +1,7 @@
 //! What the sensors showed while the pictures ran.
 
 use mambalite_hil_wire::Quantity;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::link::{Reading, Sensors};
 
@@ -20,7 +20,7 @@ const POWER: [&str; 3] = [
 ];
 
 /// The sensors over the time of the pictures.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SensorReport {
     /// Length of that time, seconds.
     pub window_s: f64,
@@ -35,14 +35,14 @@ pub struct SensorReport {
 }
 
 /// One sensor.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadingReport {
     /// Label of the sensor.
     pub name: String,
     /// `power`, `temperature`, `memory` or `clock`.
-    pub quantity: &'static str,
+    pub quantity: String,
     /// Unit of the numbers.
-    pub unit: &'static str,
+    pub unit: String,
     /// Mean of the samples.
     pub mean: f64,
     /// Least sample.
@@ -105,8 +105,8 @@ fn reading(from: &Reading) -> Option<ReadingReport> {
     let number = |value: i64| value as f64 / divisor;
     Some(ReadingReport {
         name: from.name.clone(),
-        quantity,
-        unit,
+        quantity: quantity.to_owned(),
+        unit: unit.to_owned(),
         mean: number(from.mean),
         min: number(from.min),
         max: number(from.max),

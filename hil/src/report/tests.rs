@@ -70,7 +70,7 @@ fn control(name: &str, what: &str, caught: bool) -> ControlReport {
     }
 }
 
-fn silence(cause: &str) -> Failure {
+pub(crate) fn silence(cause: &str) -> Failure {
     Failure {
         stage: Stage::Handshake,
         verdict: Verdict::Timeout,
@@ -78,7 +78,7 @@ fn silence(cause: &str) -> Failure {
     }
 }
 
-fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
+pub(crate) fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
     let sha256 = "6f1ed002ab5595859014ebf0951522d9f0b2a1a2b1b0f5a8b6d5a4c3e2f10011";
     let mut entry = BoardReport {
         rig: name.to_owned(),
@@ -94,6 +94,12 @@ fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
             target: "thumbv7em-none-eabihf".to_owned(),
             machine: Some("mps2-an500".to_owned()),
         },
+        firmware: Some(FirmwareFacts {
+            sha256: "0f".repeat(32),
+            build_id: "2ef7bde608ce5404e97d5f042f95f89f1c232871".to_owned(),
+            flash_bytes: 91_344,
+            revision: Some("a1b2c3d4e5f6".to_owned()),
+        }),
         device: Some(device(sha256)),
         model: ModelFacts {
             name: "student-x4".to_owned(),
@@ -170,8 +176,8 @@ fn sensors() -> SensorReport {
         made_up: false,
         readings: vec![ReadingReport {
             name: "VDD_IN".to_owned(),
-            quantity: "power",
-            unit: "mW",
+            quantity: "power".to_owned(),
+            unit: "mW".to_owned(),
             mean: 5040.4,
             min: 4800.0,
             max: 5200.0,
@@ -223,7 +229,7 @@ fn difference() -> Difference {
     }
 }
 
-fn run(boards: Vec<BoardReport>) -> RunReport {
+pub(crate) fn run(boards: Vec<BoardReport>) -> RunReport {
     RunReport {
         schema: SCHEMA,
         tool: "hil 0.1.0".to_owned(),
@@ -232,6 +238,7 @@ fn run(boards: Vec<BoardReport>) -> RunReport {
         duration_s: 42.1,
         verdict: RunReport::worst(&boards),
         boards,
+        regressions: Vec::new(),
     }
 }
 
@@ -297,6 +304,80 @@ fn both_files_appear_and_the_json_can_be_read() {
     let paths = write(&dir.join("mismatch"), &bad, &[images(0, false)]).unwrap();
     let text = std::fs::read_to_string(&paths.json).unwrap();
     assert!(text.contains("\"verdict\": \"mismatch\"") && text.ends_with("}\n"));
+}
+
+/// Everything that is written is read back: history, rebuilt pages and resumed runs depend on it.
+#[test]
+fn the_json_is_read_back_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut report = run(vec![
+        board("a", "f32", true),
+        board("b", "w8a8", false),
+        board("c", "f32", true),
+    ]);
+    let [first, second, third] = report.boards.get_disjoint_mut([0, 1, 2]).unwrap();
+    first.executor = Executor::Stream;
+    first.pictures[0].board_scores.as_mut().unwrap().psnr_y_db = f64::INFINITY;
+    first.attempts = vec![silence("nothing for 3 s")];
+    second.first_difference.as_mut().unwrap().device_value = f64::NAN;
+    second.quarantine = Some(QuarantineReport {
+        found: Verdict::Mismatch,
+        quarantine: crate::inventory::Quarantine {
+            reason: "loose cable".to_owned(),
+            owner: "Ada".to_owned(),
+            issue: None,
+            expires: "2026-12-31".to_owned(),
+        },
+    });
+    third.failure = Some(silence("nothing for 3 s"));
+    (third.device, third.firmware, third.sensors) = (None, None, None);
+    report.regressions.push(crate::history::Regression {
+        rig: "a".to_owned(),
+        model: "m".to_owned(),
+        precision: "f32".to_owned(),
+        measure: "cycles".to_owned(),
+        unit: "cycles".to_owned(),
+        value: 12.0,
+        baseline: 10.0,
+        limit: 10.5,
+        samples: 7,
+        text: "a f32: cycles 12".to_owned(),
+    });
+    let paths = write(folder.path(), &report, &[]).unwrap();
+    let back = read(&paths.json).unwrap();
+    let json = |report: &RunReport| serde_json::to_value(report).unwrap();
+    assert_eq!(json(&back), json(&report));
+    assert!(
+        back.boards[0].pictures[0]
+            .board_scores
+            .unwrap()
+            .psnr_y_db
+            .is_infinite()
+    );
+    assert!(
+        back.boards[1]
+            .first_difference
+            .as_ref()
+            .unwrap()
+            .device_value
+            .is_nan()
+    );
+    assert_eq!(back.boards[1].quarantine, report.boards[1].quarantine);
+
+    let text = std::fs::read_to_string(&paths.json).unwrap();
+    for (wrong, word) in [
+        (
+            text.replacen("\"schema\": 2", "\"schema\": 9", 1),
+            "schema is 9",
+        ),
+        (text[..text.len() / 2].to_owned(), "EOF"),
+        ("{}".to_owned(), "missing field"),
+    ] {
+        std::fs::write(&paths.json, wrong).unwrap();
+        let error = read(&paths.json).unwrap_err();
+        assert!(error.to_string().contains(word), "{error}");
+        assert_eq!(error.exit_code(), crate::error::EXIT_INPUT);
+    }
 }
 
 /// The keys are what other programs read: a change here is a new schema.

@@ -2,12 +2,13 @@
 
 use super::crew::Crew;
 use super::exercise::Exercise;
+use super::journal::Entry;
 use super::{Stand, Work, golden};
 use crate::error::{Error, Result};
 use crate::firmware::Image;
 use crate::observer::Watch;
 use crate::recovery::{Rung, Step};
-use crate::report::{BoardReport, Failure, Images};
+use crate::report::{BoardReport, Failure, FirmwareFacts, Images};
 use crate::supply;
 use crate::verdict::{Stage, Verdict};
 
@@ -45,6 +46,19 @@ impl<'a> Attempts<'a> {
 
     /// Runs the rig until an attempt comes to its end, or no other one can help.
     pub(super) fn run(&self, watch: &Watch<'_>) -> Finished {
+        let entry = Entry::new(self.crew.order, self.stand, self.image, self.work);
+        if let (Ok(entry), true) = (&entry, self.crew.order.resume)
+            && let Some(finished) = entry.take()
+        {
+            return finished;
+        }
+        let mut finished = self.until_done(watch);
+        let kept = entry.and_then(|entry| entry.keep(&finished.report));
+        note(&mut finished.report, kept);
+        finished
+    }
+
+    fn until_done(&self, watch: &Watch<'_>) -> Finished {
         let mut failures = Vec::new();
         loop {
             let (mut finished, error) = self.attempt(watch);
@@ -74,8 +88,11 @@ impl<'a> Attempts<'a> {
 
     /// Runs the rig once; the report has the error too.
     fn attempt(&self, watch: &Watch<'_>) -> (Finished, Option<Error>) {
+        let mut report = self.work.report(self.crew.order, self.stand);
+        let revision = self.crew.revision.clone();
+        report.firmware = Some(FirmwareFacts::new(self.image, revision));
         let mut finished = Finished {
-            report: self.work.report(self.crew.order, self.stand),
+            report,
             images: Vec::new(),
             code: None,
         };

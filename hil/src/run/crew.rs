@@ -21,6 +21,8 @@ pub(super) struct Crew<'a> {
     pub(super) boards: &'a Boards,
     pub(super) stands: &'a [Stand],
     pub(super) works: &'a [Work<'a>],
+    /// Revision of the source that the firmware is built from.
+    pub(super) revision: Option<String>,
     pub(super) interrupt: &'a Interrupt,
     pub(super) observer: &'a dyn Observer,
 }

@@ -108,9 +108,10 @@ impl<'a> Entry<'a> {
 
 /// Returns a digest of everything that a result depends on.
 fn key(order: &Order, stand: &Stand, image: &Image, work: &Work<'_>) -> Result<String> {
-    let rig = serde_json::to_string(&(&stand.rig, &stand.board)).map_err(|error| Error::Report {
-        cause: error.to_string(),
-    })?;
+    let rig =
+        serde_json::to_string(&(&stand.rig, &stand.board)).map_err(|error| Error::Report {
+            cause: error.to_string(),
+        })?;
     let mut hash = Sha256::new();
     let mut add = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());

@@ -5,6 +5,7 @@ mod crew;
 mod exercise;
 pub mod golden;
 mod images;
+mod journal;
 mod permits;
 mod stand;
 mod task;
@@ -23,6 +24,7 @@ use crate::error::{
     EXIT_BUG, EXIT_CRASH, EXIT_FLAKY, EXIT_INTERRUPTED, EXIT_LINK, EXIT_MISMATCH, EXIT_NOTHING,
     EXIT_PASS, EXIT_TIMEOUT, Error, Result,
 };
+use crate::firmware;
 use crate::interrupt::Interrupt;
 use crate::inventory::Rig;
 use crate::observer::Observer;
@@ -54,6 +56,8 @@ pub struct Order {
     pub out: PathBuf,
     /// Whether the firmware is built first.
     pub build: bool,
+    /// Whether what passed in an earlier run into the same folder is taken from there.
+    pub resume: bool,
     /// Virtual boards that run at once; real ones all do.
     pub jobs: usize,
     /// Attempts after one that failed by what stands around the board, or by the line.
@@ -82,6 +86,7 @@ impl Order {
             executor: Executor::Stream,
             out,
             build: true,
+            resume: false,
             jobs: std::thread::available_parallelism().map_or(1, Into::into),
             retries: 1,
             wait: Duration::from_secs(60),
@@ -135,6 +140,8 @@ pub fn run(
         boards,
         stands: &stands,
         works: &works,
+        // Of firmware that was built before, the source is not known.
+        revision: order.build.then(|| firmware::revision(boards)).flatten(),
         interrupt,
         observer,
     };
@@ -150,6 +157,7 @@ pub fn run(
         duration_s: start.elapsed().as_secs_f64(),
         verdict,
         boards: reports,
+        regressions: Vec::new(),
     };
     let paths = report::write(&order.out, &report, &images)?;
     let exit_code = if interrupt.is_set() {

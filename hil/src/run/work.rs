@@ -57,6 +57,7 @@ impl<'a> Work<'a> {
             recovery: Vec::new(),
             quarantine: None,
             board: BoardFacts::from(&stand.board),
+            firmware: None,
             device: None,
             model: ModelFacts {
                 name: order.model.clone(),
