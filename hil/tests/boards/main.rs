@@ -8,6 +8,8 @@
 mod clean_line;
 mod controls;
 mod damaged_line;
+mod faults;
+mod faulty;
 mod flashable;
 mod in_process;
 mod jetson;
