@@ -131,10 +131,35 @@ impl core::fmt::Display for CrashReport {
     }
 }
 
+impl Frame {
+    /// Returns the name without what generic functions were made for: `push` for `push::<u8>`.
+    #[must_use]
+    pub fn short_name(&self) -> String {
+        let mut short = String::new();
+        let mut depth = 0_usize;
+        let mut before = ' ';
+        for letter in self.function.chars() {
+            let opens = letter == '<' && (depth > 0 || short.ends_with("::"));
+            if opens {
+                depth += 1;
+            } else if depth == 0 {
+                short.push(letter);
+            } else if letter == '>' && before != '-' {
+                depth -= 1;
+            }
+            if opens && depth == 1 {
+                short.truncate(short.len() - 2);
+            }
+            before = letter;
+        }
+        short
+    }
+}
+
 impl core::fmt::Display for Frame {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let mark = if self.certain { "" } else { " (guessed)" };
-        write!(f, "{}{mark}", self.function)?;
+        write!(f, "{}{mark}", self.short_name())?;
         if !self.file.is_empty() {
             write!(f, " at {}:{}", self.file, self.line)?;
         }

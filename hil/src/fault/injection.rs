@@ -29,6 +29,8 @@ const DELAY_LONG: (Duration, Duration) = (Duration::from_secs(15), Duration::fro
 
 /// Damaged frames that a flood consists of; the board logs each of them.
 const FLOOD_FRAMES: usize = 400;
+/// The same where nobody reads: more than a pseudo-terminal holds, about 70 kB.
+const FLOOD_FRAMES_UNREAD: usize = 12_000;
 /// One of them, delimiters included.
 const FLOOD_FRAME: [u8; 4] = [0, 3, 0xf0, 0];
 
@@ -262,10 +264,15 @@ impl Injection {
     /// Puts damaged frames in front of the first one of a job.
     fn flood(&self) -> impl FnMut(&mut Vec<u8>) + Send + 'static {
         let shared = self.shared.clone();
+        let frames = if self.scenario == Scenario::LogUnread {
+            FLOOD_FRAMES_UNREAD
+        } else {
+            FLOOD_FRAMES
+        };
         move |bytes| {
             let armed = shared.armed.load(Ordering::SeqCst);
             if armed && shared.strikes.fetch_add(1, Ordering::SeqCst) == 0 {
-                bytes.splice(0..0, FLOOD_FRAME.repeat(FLOOD_FRAMES));
+                bytes.splice(0..0, FLOOD_FRAME.repeat(frames));
             }
         }
     }

@@ -141,7 +141,7 @@ impl Scenario {
             Self::Reset => "the board resets in mid-job and starts anew",
             Self::Fault => "an undefined instruction in the network, in mid-job",
             Self::LogFlood => "the board logs 400 lines at once",
-            Self::LogUnread => "the board logs 400 lines at once and nobody reads them",
+            Self::LogUnread => "the board logs 12,000 lines at once and nobody reads them",
             Self::Vanish => "the board's process is killed, or its connection cut, in mid-job",
             Self::Silent => "the board is held in reset",
             Self::WrongIdentity => "the board tells another build id than was flashed",
