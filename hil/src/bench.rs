@@ -93,13 +93,33 @@ impl Bench {
         }
     }
 
+    /// Returns the emulator of a microcontroller and its log.
+    pub(crate) fn qemu(&mut self) -> Option<(&mut Qemu, &LogReader)> {
+        match &mut self.0 {
+            Machine::Qemu { qemu, log } => Some((qemu, log)),
+            Machine::Ssh(_) => None,
+        }
+    }
+
+    /// Returns the computer behind SSH.
+    pub(crate) fn station(&mut self) -> Option<&mut Station> {
+        match &mut self.0 {
+            Machine::Qemu { .. } => None,
+            Machine::Ssh(station) => Some(station),
+        }
+    }
+
     /// Ends the board and returns its log.
     #[must_use]
     pub fn finish(self) -> Vec<Line> {
         match self.0 {
-            Machine::Qemu { log, qemu } => {
+            Machine::Qemu { log, mut qemu } => {
+                // The log before its port: what a closed pseudo-terminal holds is lost. A board
+                // that still runs is stopped, or its log might never end.
+                let _ = qemu.pause();
+                let lines = log.finish();
                 drop(qemu);
-                log.finish()
+                lines
             }
             Machine::Ssh(station) => station.finish(),
         }

@@ -284,6 +284,32 @@ fn with_flipped_bit(bytes: &[u8], offset: usize, bit: u32) -> Option<Flipped> {
     Some(Flipped { bit, file })
 }
 
+/// Returns the offset of a byte among a model's weights and another value of it that changes the
+/// result of a picture; nothing where none is found.
+///
+/// # Errors
+/// Those of [`reference::run`].
+pub(crate) fn weight_that_counts(
+    file: &ModelFile,
+    picture: &Picture,
+) -> Result<Option<(usize, u8)>> {
+    let bytes = file.bytes();
+    let good = reference::run(&file.model(), picture)?;
+    for offset in weight_offsets(bytes.len()) {
+        for bit in (0..8).rev() {
+            let Some(flipped) = with_flipped_bit(bytes, offset, bit) else {
+                continue;
+            };
+            let reference = run_reference(&flipped.file.model(), picture);
+            if reference.is_some_and(|it| it.output != good.output) {
+                let byte = bytes.get(offset).copied().unwrap_or_default();
+                return Ok(Some((offset, byte ^ 1 << bit)));
+            }
+        }
+    }
+    Ok(None)
+}
+
 fn run_reference(model: &Model<'_>, picture: &Picture) -> Option<Reference> {
     reference::run(model, picture).ok()
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use mambalite_hil_wire::Fault;
 
+use crate::fault::Scenario;
+
 /// Everything is equal.
 pub const EXIT_PASS: u8 = 0;
 /// The harness itself is at fault, or a negative control was not caught.
@@ -341,6 +343,26 @@ pub enum Error {
     /// There is no folder for what outlives a run.
     #[error("find the folder for leases and history: set HIL_STATE or HOME")]
     NoState,
+    /// A fault was not let in.
+    #[error("inject `{scenario}`: {cause}")]
+    Injection {
+        /// The fault.
+        scenario: Scenario,
+        /// Why not.
+        cause: String,
+    },
+    /// A machine cannot do what a fault takes.
+    #[error("inject a fault: this board cannot {what}")]
+    Machine {
+        /// What was to be done.
+        what: &'static str,
+    },
+    /// Faults are not for real boards.
+    #[error("inject faults into `{board}`: it is a real board; name a virtual one")]
+    RealBoard {
+        /// The board.
+        board: String,
+    },
     /// The report cannot be made.
     #[error("write the report: {cause}")]
     Report {
@@ -378,6 +400,7 @@ impl Error {
             | Self::SameRig { .. }
             | Self::Model { .. }
             | Self::Unfit { .. }
+            | Self::RealBoard { .. }
             | Self::ArenaTooSmall { .. } => EXIT_INPUT,
             Self::Picture(error) => error.exit_code(),
             Self::History(error) => error.exit_code(),
@@ -407,6 +430,8 @@ impl Error {
             | Self::Refused { .. }
             | Self::Bug { .. }
             | Self::Plan { .. }
+            | Self::Injection { .. }
+            | Self::Machine { .. }
             | Self::Report { .. } => EXIT_BUG,
         }
     }

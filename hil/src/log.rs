@@ -5,12 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use defmt_decoder::{DecodeError, Frame, Locations, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::transport::{open_reader, read_all};
+
+/// Longest time for what is under way when the log ends: a board may never stop talking.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// How often a reader that looks away looks whether it shall end.
+const NAP: Duration = Duration::from_millis(10);
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +46,7 @@ impl core::fmt::Display for Line {
 #[derive(Debug)]
 pub struct LogReader {
     stop: Arc<AtomicBool>,
+    ignore: Arc<AtomicBool>,
     thread: JoinHandle<Vec<Line>>,
 }
 
@@ -54,6 +62,8 @@ impl LogReader {
         let mut sink = std::fs::File::create(file).map_err(Error::write(file))?;
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
+        let ignore = Arc::new(AtomicBool::new(false));
+        let ignored = Arc::clone(&ignore);
         let thread = std::thread::Builder::new()
             .name("board-log".to_owned())
             .spawn(move || {
@@ -62,8 +72,12 @@ impl LogReader {
                     return lines;
                 };
                 let mut decoder = table.new_stream_decoder();
+                let mut stopped = None;
                 read_all(port, |piece| {
                     let Ok(piece) = piece else { return false };
+                    while ignored.load(Ordering::SeqCst) && !flag.load(Ordering::SeqCst) {
+                        std::thread::sleep(NAP);
+                    }
                     decoder.received(&piece);
                     while let Some(line) = next(&mut *decoder, &table, locations.as_ref()) {
                         // A full disk must not end the run; the lines are in the report too.
@@ -71,15 +85,27 @@ impl LogReader {
                         lines.push(line);
                     }
                     // An empty piece: nothing more is under way.
-                    !(piece.is_empty() && flag.load(Ordering::SeqCst))
+                    let stop = flag.load(Ordering::SeqCst);
+                    let since = stop.then(|| *stopped.get_or_insert_with(Instant::now));
+                    !since.is_some_and(|it| piece.is_empty() || it.elapsed() > DRAIN)
                 });
                 lines
             })
             .map_err(Error::line)?;
-        Ok(Self { stop, thread })
+        Ok(Self {
+            stop,
+            ignore,
+            thread,
+        })
     }
 
-    /// Reads what is still under way and returns all lines.
+    /// Leaves the port open and unread until [`LogReader::finish`], as a fault on purpose.
+    pub fn ignore(&self) {
+        self.ignore.store(true, Ordering::SeqCst);
+    }
+
+    /// Reads what is still under way and returns all lines. The port must still be open at its
+    /// other end: what a closed pseudo-terminal holds is lost.
     #[must_use]
     pub fn finish(self) -> Vec<Line> {
         self.stop.store(true, Ordering::SeqCst);

@@ -15,6 +15,7 @@ mod peers;
 mod process;
 mod ptx;
 mod repository;
+mod soak;
 mod suite;
 mod tidy;
 
@@ -86,6 +87,15 @@ enum Task {
     Exhaustive,
     /// Runs the tests of the kernels in Miri.
     Miri,
+    /// Runs jobs with random faults one after the other and checks that nothing of them is left.
+    Soak {
+        /// Number of runs; each takes a second or two.
+        #[arg(long, default_value_t = 200)]
+        runs: u64,
+        /// Where the seeds of the runs begin.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Checks what the compiler does not: length of files and functions, words, sizes, headings.
     Tidy,
 }
@@ -107,6 +117,7 @@ fn main() -> ExitCode {
         Task::Exchange => exchange::run(),
         Task::Exhaustive => exhaustive::run(),
         Task::Miri => miri::run(),
+        Task::Soak { runs, seed } => soak::run(runs, seed),
         Task::Tidy => tidy::run(),
     };
     let Err(error) = outcome else {

@@ -9,6 +9,9 @@ use mambalite_hil_wire::{Encoder, Fault, Response};
 
 use crate::map;
 
+/// The system control block.
+const SCB: usize = 0xe000_ed00;
+
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     cortex_m::interrupt::disable();
@@ -23,13 +26,59 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 /// QEMU answers by ending.
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
-    defmt::error!(
-        "hard fault at {=u32:#010x}, called from {=u32:#010x}",
-        frame.pc(),
-        frame.lr()
-    );
+    log_fault(frame);
     report("the firmware took a hard fault; its log has the place");
     halt()
+}
+
+/// Logs what the host decodes: registers, why, and the stack of the code that took the fault.
+fn log_fault(frame: &ExceptionFrame) {
+    // SAFETY: the system control block is at this address on every Cortex-M; reads have no effect.
+    let system = |offset: usize| unsafe { ((SCB + offset) as *const u32).read_volatile() };
+    let place = core::ptr::from_ref(frame) as u32;
+    // FPCAR is the room for floating-point registers in the last exception frame that has one.
+    let extended = system(0x238) == place + 0x20;
+    let gap = if frame.xpsr() & 1 << 9 == 0 { 0 } else { 4 };
+    let sp = place + if extended { 0x68 } else { 0x20 } + gap;
+    defmt::error!(
+        "fault regs r0={=u32:#010x} r1={=u32:#010x} r2={=u32:#010x} r3={=u32:#010x} \
+         r12={=u32:#010x} lr={=u32:#010x} pc={=u32:#010x} xpsr={=u32:#010x} sp={=u32:#010x}",
+        frame.r0(),
+        frame.r1(),
+        frame.r2(),
+        frame.r3(),
+        frame.r12(),
+        frame.lr(),
+        frame.pc(),
+        frame.xpsr(),
+        sp
+    );
+    defmt::error!(
+        "fault status cfsr={=u32:#010x} hfsr={=u32:#010x} mmfar={=u32:#010x} bfar={=u32:#010x}",
+        system(0x28),
+        system(0x2c),
+        system(0x34),
+        system(0x38)
+    );
+    for line in 0..4 {
+        let start = sp + line * 32;
+        // SAFETY: stack and variables lie in one RAM, and the stack ends far below its end.
+        let word = |at: u32| unsafe { ((start + 4 * at) as *const u32).read_volatile() };
+        let [a, b, c, d, e, f, g, h] = core::array::from_fn(|at| word(at as u32));
+        defmt::error!(
+            "fault stack {=u32:#010x}: {=u32:#010x} {=u32:#010x} {=u32:#010x} {=u32:#010x} \
+             {=u32:#010x} {=u32:#010x} {=u32:#010x} {=u32:#010x}",
+            start,
+            a,
+            b,
+            c,
+            d,
+            e,
+            f,
+            g,
+            h
+        );
+    }
 }
 
 /// Tells the host, which would wait for a time-out otherwise.

@@ -1,6 +1,7 @@
 //! The command line: arguments, exit codes, and one file for each command.
 
 mod boards;
+mod faults;
 mod lease;
 mod output;
 mod progress;
@@ -50,6 +51,7 @@ enum Command {
     Boards(boards::Cmd),
     #[command(subcommand)]
     Lease(lease::Cmd),
+    Faults(faults::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -60,6 +62,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(cmd) => cmd.run(output),
         Command::Boards(cmd) => cmd.run(output),
         Command::Lease(cmd) => cmd.run(output),
+        Command::Faults(cmd) => cmd.run(output),
     }));
     ExitCode::from(match outcome {
         Ok(outcome) => exit_code(outcome, output),

@@ -132,6 +132,11 @@ impl Output {
             let stage = failure.stage.word();
             self.line(&format!("  failed at {stage}: {}", failure.cause));
         }
+        if let Some(crash) = &report.crash {
+            for line in crash.to_string().lines() {
+                self.line(&format!("  {line}"));
+            }
+        }
         for step in &report.recovery {
             let how = step.detail.as_deref().unwrap_or("the board is back");
             self.line(&format!("  {}: {how}", step.rung.words()));

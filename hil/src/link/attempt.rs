@@ -2,11 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use mambalite_hil_wire::{MAX_CHUNK, Request, Response, crc32, u32s, u64s};
+use mambalite_hil_wire::{Fault, MAX_CHUNK, Request, Response, crc32, u32s, u64s};
 
 use super::{Heard, Job, Link};
 use crate::error::{Error, Result};
 use crate::transport::Transport;
+
+/// Requests to send the same bytes again before the attempt is given up: a line that damages
+/// every frame would be asked for ever.
+const NAKS_MAX: u32 = 64;
 
 /// What a job brought back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +63,8 @@ pub(super) struct Attempt<'l, 'j, T> {
     /// First byte that the board does not yet allow.
     limit: usize,
     data_frames: usize,
+    /// Requests of the board to send again since it last took something.
+    naks: u32,
     moved: Instant,
     resend_after: Duration,
     result: JobResult,
@@ -87,6 +93,7 @@ impl<'l, 'j, T: Transport> Attempt<'l, 'j, T> {
             acknowledged: 0,
             limit: 0,
             data_frames: 0,
+            naks: 0,
             moved: Instant::now(),
             resend_after,
             result,
@@ -144,10 +151,12 @@ impl<'l, 'j, T: Transport> Attempt<'l, 'j, T> {
                 arena_needed,
                 credit,
             } if job == id => Some(Ok((arena_needed, credit))),
-            Response::Error { job, fault, detail } if job == id => Some(Err(Error::Refused {
-                fault,
-                detail: detail.to_owned(),
-            })),
+            Response::Error { job, fault, detail } if job == id || is_end(fault, job) => {
+                Some(Err(Error::Refused {
+                    fault,
+                    detail: detail.to_owned(),
+                }))
+            }
             _ => None,
         })?;
         match answer {
@@ -253,7 +262,7 @@ impl<'l, 'j, T: Transport> Attempt<'l, 'j, T> {
                 job: of,
                 fault,
                 detail,
-            } if of == id => {
+            } if of == id || is_end(fault, of) => {
                 let detail = detail.to_owned();
                 return Err(Failure::Final(Error::Refused { fault, detail }));
             }
@@ -271,6 +280,7 @@ impl<'l, 'j, T: Transport> Attempt<'l, 'j, T> {
             self.acknowledged = next;
             self.sent = self.sent.max(next);
             self.moved = Instant::now();
+            self.naks = 0;
             self.resend_after = self.link.patience.resend;
         }
         self.limit = self.limit.max(limit);
@@ -283,10 +293,24 @@ impl<'l, 'j, T: Transport> Attempt<'l, 'j, T> {
         if expected > self.reached {
             return Err(misbehaved("it expects bytes never sent"));
         }
+        self.naks = if expected > self.acknowledged {
+            0
+        } else {
+            self.naks + 1
+        };
+        if self.naks > NAKS_MAX {
+            let cause = "the board got the same bytes damaged again and again";
+            return Err(Failure::Damaged(cause.to_owned()));
+        }
         self.acknowledged = self.acknowledged.max(expected);
         self.sent = self.acknowledged;
         Ok(())
     }
+}
+
+/// Reports whether an error is the firmware's last word: its fault handler knows no job.
+fn is_end(fault: Fault, job: u32) -> bool {
+    job == 0 && fault == Fault::Exec
 }
 
 /// Takes in a part of the result; late frames of an earlier attempt are passed over.

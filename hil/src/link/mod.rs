@@ -166,6 +166,15 @@ enum Heard {
     Bad(FrameError),
 }
 
+impl Link<Box<dyn Transport>> {
+    /// Puts something around the line, as faults on purpose.
+    #[must_use]
+    pub fn wrap_line(self, wrap: impl FnOnce(Box<dyn Transport>) -> Box<dyn Transport>) -> Self {
+        let line = wrap(self.line);
+        Self { line, ..self }
+    }
+}
+
 impl<T: Transport> Link<T> {
     /// Makes a session over `line`; nothing is sent yet.
     pub fn new(line: T, patience: Patience, interrupt: Interrupt) -> Self {

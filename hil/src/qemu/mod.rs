@@ -109,6 +109,20 @@ impl Qemu {
         self.child.id()
     }
 
+    /// Stops the core until [`Flasher::resume`].
+    ///
+    /// # Errors
+    /// [`Error::Emulator`] when the emulator does not take the order.
+    pub fn pause(&mut self) -> Result<()> {
+        let stopped = self.qmp.command("stop", json!({}));
+        stopped.map(drop).map_err(|cause| self.failed(cause))
+    }
+
+    /// Ends the emulator at once.
+    pub fn kill(&mut self) {
+        end(&mut self.child);
+    }
+
     fn port(&self, index: u8) -> Result<&Path> {
         self.ports
             .get(usize::from(index))

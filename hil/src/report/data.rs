@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::board::Board;
+use crate::crash::CrashReport;
 use crate::error::Error;
 use crate::firmware::Image;
 use crate::history::Regression;
@@ -51,6 +52,8 @@ pub struct BoardReport {
     pub attempts: Vec<Failure>,
     /// How the board was brought back after the last attempt that failed.
     pub recovery: Vec<Step>,
+    /// The fault that the firmware took in the last attempt.
+    pub crash: Option<CrashReport>,
     /// Set while the rig's verdict counts for nothing.
     pub quarantine: Option<QuarantineReport>,
     /// What is true of the board.

@@ -16,6 +16,7 @@ pub use data::{
     FirmwareFacts, JobReport, LayerReport, Memory, ModelFacts, PictureReport, Position,
     QuarantineReport, Rect, RunReport, SCHEMA, Scores,
 };
+pub use html::crash_card;
 pub use json::read;
 pub use sensors::{ReadingReport, SensorReport};
 

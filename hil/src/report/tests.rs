@@ -86,6 +86,7 @@ pub(crate) fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
         failure: None,
         attempts: Vec::new(),
         recovery: Vec::new(),
+        crash: None,
         quarantine: None,
         board: BoardFacts {
             name: name.to_owned(),

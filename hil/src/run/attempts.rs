@@ -61,7 +61,7 @@ impl<'a> Attempts<'a> {
     fn until_done(&self, watch: &Watch<'_>) -> Finished {
         let mut failures = Vec::new();
         loop {
-            let (mut finished, error) = self.attempt(watch);
+            let (mut finished, error) = self.attempt(failures.len(), watch);
             let report = &mut finished.report;
             let recovered = match &error {
                 Some(error) => self.recover(error, watch.stage(), report, watch),
@@ -87,7 +87,7 @@ impl<'a> Attempts<'a> {
     }
 
     /// Runs the rig once; the report has the error too.
-    fn attempt(&self, watch: &Watch<'_>) -> (Finished, Option<Error>) {
+    fn attempt(&self, number: usize, watch: &Watch<'_>) -> (Finished, Option<Error>) {
         let mut report = self.work.report(self.crew.order, self.stand);
         let revision = self.crew.revision.clone();
         report.firmware = Some(FirmwareFacts::new(self.image, revision));
@@ -99,12 +99,21 @@ impl<'a> Attempts<'a> {
         let limit = self.crew.order.limit;
         let limit = limit.mul_f64(self.stand.rig.timeout_multiplier.clamp(0.1, 1000.0));
         let interrupt = self.crew.interrupt.within(limit);
-        let exercise = self.exercise(self.image, &interrupt);
+        let rig = &self.stand.rig.name;
+        let mut faults = self.crew.order.faults.iter();
+        let exercise = Exercise {
+            fault: faults.find(|it| it.rig == *rig && number < it.attempts),
+            ..self.exercise(self.image, &interrupt)
+        };
         let outcome = exercise.run(&mut finished.report, &mut finished.images, watch);
         watch.end();
         let error = outcome.err();
         if let Some(error) = &error {
-            finished.report.failure = Some(Failure::new(watch.stage(), error));
+            let mut failure = Failure::new(watch.stage(), error);
+            if finished.report.crash.is_some() {
+                failure.verdict = Verdict::Crash;
+            }
+            finished.report.failure = Some(failure);
         }
         (finished, error)
     }
@@ -119,6 +128,7 @@ impl<'a> Attempts<'a> {
             stand: self.stand,
             image,
             work: self.work,
+            fault: None,
             interrupt,
         }
     }

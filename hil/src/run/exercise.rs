@@ -4,11 +4,13 @@ use mambalite::picture::Picture;
 use mambalite_hil_wire::crc32;
 use mambalite_kernels::Tile;
 
-use super::{Order, Stand, Work, task::Task};
+use super::{Order, PlannedFault, Stand, Work, task::Task};
 use crate::bench::{AnyLine, Bench, check_identity};
 use crate::controls;
+use crate::crash;
 use crate::device::{Checked, Device};
 use crate::error::{Error, Result};
+use crate::fault::{Injection, Point, Targets};
 use crate::firmware::Image;
 use crate::flasher::{Flasher, check_fit};
 use crate::geometry;
@@ -31,7 +33,23 @@ pub(super) struct Exercise<'a> {
     pub(super) stand: &'a Stand,
     pub(super) image: &'a Image,
     pub(super) work: &'a Work<'a>,
+    pub(super) fault: Option<&'a PlannedFault>,
     pub(super) interrupt: &'a Interrupt,
+}
+
+/// The board's machine, and the fault on purpose that it is to suffer.
+struct Machine<'a> {
+    bench: &'a mut Bench,
+    injection: &'a mut Option<Injection>,
+}
+
+impl Machine<'_> {
+    /// Lets the fault in if it is time for it.
+    fn reach(&mut self, point: Point) {
+        if let Some(injection) = self.injection {
+            injection.at(point, self.bench);
+        }
+    }
 }
 
 /// Both sides of a magnified picture, put together from tiles.
@@ -48,12 +66,17 @@ impl<'a> Exercise<'a> {
         images: &mut Vec<Images>,
         watch: &Watch<'_>,
     ) -> Result<()> {
-        let (mut bench, mut device) = self.start(watch)?;
+        let mut injection = self.injection()?;
+        let (mut bench, mut device) = self.start(injection.as_ref(), watch)?;
         watch.begin(Stage::Handshake, 0);
-        let outcome = self.shake_hands(&mut device, report).and_then(|()| {
-            let flasher = bench.flasher();
-            self.exercise(&mut device, flasher, (report, images), watch)
-        });
+        let mut machine = Machine {
+            bench: &mut bench,
+            injection: &mut injection,
+        };
+        machine.reach(Point::begin(Stage::Handshake));
+        let outcome = self
+            .shake_hands(&mut device, report)
+            .and_then(|()| self.exercise(&mut device, &mut machine, (report, images), watch));
         report.link = *device.link.counters();
         if let (Err(error), Some(task)) = (&outcome, self.work.tasks.first())
             && !error.is_lasting()
@@ -63,9 +86,22 @@ impl<'a> Exercise<'a> {
             report.recovery = recovery::climb(&mut device, &mut bench, &picture, self.interrupt);
         }
         report.log = bench.finish();
+        report.crash = crash::decode(&report.log, &self.image.elf);
         let surplus = report.log.len().saturating_sub(LOG_LINES);
         report.log.drain(..surplus);
+        if let Some(injection) = &injection {
+            injection.check()?;
+        }
         outcome
+    }
+
+    /// Plans the fault on purpose, if one is ordered.
+    fn injection(&self) -> Result<Option<Injection>> {
+        let (Some(fault), Some(task)) = (self.fault, self.work.tasks.first()) else {
+            return Ok(None);
+        };
+        let targets = Targets::find(&self.stand.board, self.image, self.work.file, &task.lr)?;
+        Injection::plan(fault.scenario, fault.seed, &targets).map(Some)
     }
 
     /// Starts the board with the firmware, and checks that it computes a small picture.
@@ -76,13 +112,17 @@ impl<'a> Exercise<'a> {
         let Some(task) = self.work.tasks.first() else {
             return Ok(());
         };
-        let (bench, mut device) = self.start(watch)?;
+        let (bench, mut device) = self.start(None, watch)?;
         let healthy = recovery::health(&mut device, &controls::crop(&task.lr)?);
         let _ = bench.finish();
         healthy
     }
 
-    fn start(&self, watch: &Watch<'_>) -> Result<(Bench, Device<'a, AnyLine>)> {
+    fn start(
+        &self,
+        injection: Option<&Injection>,
+        watch: &Watch<'_>,
+    ) -> Result<(Bench, Device<'a, AnyLine>)> {
         let (model, board) = (self.work.file.bytes(), &self.stand.board);
         check_fit(board, self.image, &self.order.model, model)?;
         let precision = self.work.model.precision();
@@ -90,6 +130,10 @@ impl<'a> Exercise<'a> {
         let log = self.order.out.join(log);
         let limits = (self.stand.patience(), self.interrupt);
         let (bench, link) = Bench::start(board, self.image, model, &log, limits, watch)?;
+        let link = match injection {
+            Some(injection) => link.wrap_line(|line| injection.wrap_line(line)),
+            None => link,
+        };
         let device = Device::new(link, &self.stand.rig.name, self.work.model);
         Ok((bench, device.with_references(&self.work.references)))
     }
@@ -117,17 +161,19 @@ impl<'a> Exercise<'a> {
     fn exercise<T: Transport>(
         &self,
         device: &mut Device<'a, T>,
-        flasher: &mut dyn Flasher,
+        machine: &mut Machine<'_>,
         (report, images): (&mut BoardReport, &mut Vec<Images>),
         watch: &Watch<'_>,
     ) -> Result<()> {
         let total = self.work.tasks.iter().map(|task| self.bytes(task)).sum();
         watch.begin(Stage::Stream, total);
+        machine.reach(Point::begin(Stage::Stream));
         // From here on the samples are of the pictures.
         device.link.sensors(true)?;
         let mut done = 0;
         for task in &self.work.tasks {
-            let stitched = self.picture(device, task, report, &mut done, watch)?;
+            let stitched =
+                self.picture((device, machine), task, report, (&mut done, total), watch)?;
             let picture_idx = report.pictures.len();
             let (sr, reference) = self.pictures(task, stitched)?;
             report.pictures.push(self.save(task, &sr)?);
@@ -147,7 +193,7 @@ impl<'a> Exercise<'a> {
         report.sensors = sensors.map(|it| SensorReport::new(&it, made_up));
         watch.end();
         watch.begin(Stage::Controls, controls::COUNT as u64);
-        self.controls(device, flasher, report, watch)?;
+        self.controls(device, machine.bench.flasher(), report, watch)?;
         watch.end();
         check_memory(&self.stand.rig.name, &report.memory)
     }
@@ -162,10 +208,10 @@ impl<'a> Exercise<'a> {
     /// Sends a picture tile by tile.
     fn picture<T: Transport>(
         &self,
-        device: &mut Device<'a, T>,
+        (device, machine): (&mut Device<'a, T>, &mut Machine<'_>),
         task: &Task,
         report: &mut BoardReport,
-        done: &mut u64,
+        (done, total): (&mut u64, u64),
         watch: &Watch<'_>,
     ) -> Result<Stitched> {
         let len = task.bicubic.data().len();
@@ -182,7 +228,13 @@ impl<'a> Exercise<'a> {
                 .crop(padded.x, padded.y, padded.width, padded.height)?;
             let before = *done;
             let checked = device.check(&lr, &mut |acknowledged, _| {
-                watch.reach(before + acknowledged as u64);
+                let done = before + acknowledged as u64;
+                watch.reach(done);
+                machine.reach(Point {
+                    stage: Stage::Stream,
+                    done,
+                    total,
+                });
             })?;
             *done += lr.data().len() as u64;
             self.stitch(task, &tile, &checked, &mut stitched);

@@ -24,6 +24,7 @@ use crate::error::{
     EXIT_BUG, EXIT_CRASH, EXIT_FLAKY, EXIT_INTERRUPTED, EXIT_LINK, EXIT_MISMATCH, EXIT_NOTHING,
     EXIT_PASS, EXIT_TIMEOUT, Error, Result,
 };
+use crate::fault::Scenario;
 use crate::firmware;
 use crate::interrupt::Interrupt;
 use crate::inventory::Rig;
@@ -66,6 +67,8 @@ pub struct Order {
     pub wait: Duration,
     /// The longest time for one rig with one model and precision.
     pub limit: Duration,
+    /// Faults on purpose, each for a virtual rig.
+    pub faults: Vec<PlannedFault>,
     /// Where leases and golden firmware are.
     pub state: State,
     /// The command line, for the report.
@@ -91,10 +94,24 @@ impl Order {
             retries: 1,
             wait: Duration::from_secs(60),
             limit: Duration::from_secs(3600),
+            faults: Vec::new(),
             state,
             command: String::new(),
         }
     }
+}
+
+/// A fault that a virtual rig is to suffer, to see what the harness makes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedFault {
+    /// Name of the rig.
+    pub rig: String,
+    /// What happens.
+    pub scenario: Scenario,
+    /// Seed of its details.
+    pub seed: u64,
+    /// In how many attempts, from the first.
+    pub attempts: usize,
 }
 
 /// How a run ended.
@@ -130,6 +147,12 @@ pub fn run(
     let works = works.map(|(file, model)| Work::new(order, file, model));
     let works: Vec<_> = works.collect::<Result<_>>()?;
     for stand in &stands {
+        let is_hurt = order.faults.iter().any(|it| it.rig == stand.rig.name);
+        if is_hurt && !stand.board.is_virtual() {
+            return Err(Error::RealBoard {
+                board: stand.rig.name.clone(),
+            });
+        }
         for work in &works {
             work.check_fit(order, stand)?;
         }

@@ -56,6 +56,7 @@ impl<'a> Work<'a> {
             attempts: Vec::new(),
             recovery: Vec::new(),
             quarantine: None,
+            crash: None,
             board: BoardFacts::from(&stand.board),
             firmware: None,
             device: None,

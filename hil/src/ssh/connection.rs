@@ -306,6 +306,30 @@ impl Connection {
         }
     }
 
+    /// Cuts the connection, with everything that runs through it.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] when `ssh` does not let go of it.
+    pub(super) fn cut(&self) -> Result<()> {
+        let fail = |cause: String| Error::Remote {
+            host: self.host.clone(),
+            what: "cut the connection".to_owned(),
+            cause,
+        };
+        let output = std::process::Command::new("ssh")
+            .arg("-S")
+            .arg(self.session.control_socket())
+            .args(["-O", "exit", &self.host])
+            .output()
+            .map_err(|e| fail(e.to_string()))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(fail(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ))
+    }
+
     /// Looks whether the connection stands: a program that a signal ended and one whose
     /// connection was cut end alike here.
     fn check(&self) -> Result<()> {

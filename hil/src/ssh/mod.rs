@@ -164,6 +164,14 @@ impl Station {
         SshLine(Arc::clone(&self.shared))
     }
 
+    /// Cuts the connection, as a fault on purpose.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] when `ssh` does not let go of it.
+    pub fn cut(&mut self) -> Result<()> {
+        lock(&self.shared).storage.connection().cut()
+    }
+
     /// Ends the agent and returns what it said.
     #[must_use]
     pub fn finish(mut self) -> Vec<Line> {

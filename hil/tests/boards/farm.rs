@@ -4,12 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use mambalite_hil::board::Boards;
-use mambalite_hil::error::{EXIT_NOTHING, EXIT_PASS};
+use mambalite_hil::error::{EXIT_MISMATCH, EXIT_NOTHING, EXIT_PASS};
+use mambalite_hil::fault::Scenario;
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::inventory::{Quarantine, Rig};
 use mambalite_hil::lease::Lease;
 use mambalite_hil::observer::Silent;
-use mambalite_hil::run::{self, Order, Outcome};
+use mambalite_hil::recovery::Rung;
+use mambalite_hil::run::{self, Order, Outcome, PlannedFault};
 use mambalite_hil::state::State;
 use mambalite_hil::verdict::{Stage, Verdict};
 use tempfile::TempDir;
@@ -45,8 +47,12 @@ impl Farm {
     }
 
     fn run(&self, rigs: Vec<Rig>) -> Outcome {
+        self.run_order(&self.order(rigs))
+    }
+
+    fn run_order(&self, order: &Order) -> Outcome {
         let boards = Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
-        run::run(&self.order(rigs), &boards, &Interrupt::default(), &Silent).unwrap()
+        run::run(order, &boards, &Interrupt::default(), &Silent).unwrap()
     }
 }
 
@@ -135,4 +141,65 @@ fn qemu_a_rig_that_is_out_of_order_is_refused_at_once() {
     let outcome = farm.run(vec![rig("m4", "qemu-mps2-an386")]);
     assert_eq!(outcome.exit_code, EXIT_NOTHING);
     drop(lent);
+}
+
+/// What a rig that suffers a fault in its first attempt must come to.
+fn expected(scenario: Scenario) -> Verdict {
+    match scenario.expected().verdict {
+        Verdict::Link | Verdict::Infra => Verdict::Flaky,
+        other => other,
+    }
+}
+
+#[test]
+fn qemu_each_fault_has_its_verdict_and_disturbs_no_other_rig() {
+    if !can_run() {
+        return;
+    }
+    let scenarios = [
+        Scenario::FlipFew,
+        Scenario::Vanish,
+        Scenario::Hang,
+        Scenario::Fault,
+        Scenario::WrongBits,
+        Scenario::WrongIdentity,
+    ];
+    let farm = Farm::new();
+    let mut rigs = vec![rig("sound", "qemu-mps2-an386")];
+    rigs.extend(scenarios.map(|it| rig(it.name(), "qemu-mps2-an386")));
+    for rig in &mut rigs {
+        // Of the emulator's fast boards: nobody waits two minutes for one that hangs.
+        rig.timeout_multiplier = 0.2;
+    }
+    let mut order = farm.order(rigs);
+    order.faults = scenarios.map(planned).to_vec();
+    let outcome = farm.run_order(&order);
+    let report = |name: &str| {
+        let mut all = outcome.report.boards.iter();
+        all.find(|it| it.rig == name).unwrap()
+    };
+    assert_eq!(report("sound").verdict, Verdict::Pass);
+    for scenario in scenarios {
+        let found = report(scenario.name());
+        let why = (&found.failure, &found.attempts, &found.recovery);
+        assert_eq!(found.verdict, expected(scenario), "{scenario}: {why:?}");
+        if let Some(failure) = &found.failure {
+            assert_eq!(Some(failure.stage), scenario.expected().stage, "{why:?}");
+        }
+    }
+    let crash = report("fault").crash.as_ref().unwrap();
+    assert!(crash.cause.contains("undefined instruction"), "{crash:?}");
+    let hang = report("hang").recovery.last().unwrap();
+    assert!(hang.helped && hang.rung == Rung::Reset, "{hang:?}");
+    assert_eq!(report("vanish").attempts.len(), 1);
+    assert_eq!(outcome.exit_code, EXIT_MISMATCH);
+}
+
+fn planned(scenario: Scenario) -> PlannedFault {
+    PlannedFault {
+        rig: scenario.name().to_owned(),
+        scenario,
+        seed: 1,
+        attempts: 1,
+    }
 }

@@ -9,6 +9,8 @@ mod clean_line;
 mod controls;
 mod damaged_line;
 mod farm;
+mod faults;
+mod faulty;
 mod flashable;
 mod in_process;
 mod jetson;

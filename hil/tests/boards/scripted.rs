@@ -194,6 +194,45 @@ fn an_error_of_the_board_ends_the_job_at_once() {
     assert!(error.to_string().contains("row of 1 bytes"), "{error}");
 }
 
+/// A fault handler knows no job.
+#[test]
+fn the_last_words_of_a_firmware_end_the_job_at_once() {
+    let last = |_| Response::Error {
+        job: 0,
+        fault: mambalite_hil_wire::Fault::Exec,
+        detail: "a hard fault",
+    };
+    let error = run(last);
+    assert!(error.to_string().contains("a hard fault"), "{error}");
+    // Also in place of the answer to the order.
+    let mut link = start(move |request| match request {
+        Request::Begin { .. } => vec![last(0)],
+        _ => vec![],
+    });
+    let error = link.run(&job(), &mut |_, _| ()).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+}
+
+#[test]
+fn a_board_that_never_gets_a_whole_frame_is_given_up() {
+    let mut link = start(|request| match *request {
+        Request::Begin { job, .. } => vec![Response::Begun {
+            job,
+            arena_needed: 1,
+            credit: 1500,
+        }],
+        Request::Data { job, .. } => vec![Response::Nak {
+            job,
+            expected_offset: 0,
+            reason: mambalite_hil_wire::NakReason::Malformed,
+        }],
+        _ => vec![],
+    });
+    let error = link.run(&job(), &mut |_, _| ()).unwrap_err();
+    assert!(matches!(error, Error::Unreliable { .. }), "{error}");
+    assert!(error.to_string().contains("again and again"), "{error}");
+}
+
 /// Asks a board for its sensors that answers with these numbers and counts.
 fn sensors(parts: &'static [(u16, u16)]) -> Result<Option<usize>, Error> {
     let mut link = start(move |request| match request {

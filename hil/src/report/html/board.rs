@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::number::{count, duration, grouped, percent, size};
-use super::{badge, difference, pictures, sensors};
+use super::{badge, crash, difference, pictures, sensors};
 use crate::error::Result;
 use crate::link::Counters;
 use crate::log::Line;
@@ -33,6 +33,7 @@ pub(super) fn section(board_idx: usize, entry: &BoardReport, images: &[&Images])
             @if let Some(failure) = &entry.failure {
                 section.card.alarm { h3 { "Not finished" } pre { (failure.cause) } }
             }
+            @if let Some(crash) = &entry.crash { (crash::card(crash)) }
             @if let Some(found) = &entry.first_difference { (difference::panel(entry, found)) }
             @for picture in &shown { (picture) }
             div.grid {

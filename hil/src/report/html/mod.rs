@@ -4,6 +4,7 @@
 //! the script of this folder. The page forbids itself, by its content policy, to load anything.
 
 mod board;
+mod crash;
 mod difference;
 mod number;
 mod pictures;
@@ -17,6 +18,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::{BoardReport, Images, JobReport, RunReport};
 use crate::error::Result;
 use crate::verdict::Verdict;
+pub use crash::card as crash_card;
 use number::{count, duration, grouped};
 
 const STYLE: &str = include_str!("style.css");
