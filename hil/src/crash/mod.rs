@@ -61,6 +61,19 @@ pub fn decode(lines: &[Line], elf: &[u8]) -> Option<CrashReport> {
     }
 }
 
+impl CrashReport {
+    /// Makes the report of a program on Linux of which only the last words are known.
+    #[must_use]
+    pub fn of_words(words: &str) -> Self {
+        Self {
+            cause: words.to_owned(),
+            registers: Vec::new(),
+            frames: Vec::new(),
+            complete: false,
+        }
+    }
+}
+
 /// Returns first address and name of the functions of a program whose name `is_meant`; none where
 /// the program cannot be read.
 pub fn find_functions(elf: &[u8], is_meant: impl Fn(&str) -> bool) -> Vec<(u32, String)> {

@@ -65,6 +65,7 @@ enum Action {
     Pause,
     Restart,
     Kill,
+    Crash,
     HoldInReset,
     IgnoreLog,
     /// Bytes at addresses, in place of those that were verified.
@@ -106,6 +107,7 @@ impl Injection {
             Scenario::Vanish => Action::Kill,
             Scenario::Silent => Action::HoldInReset,
             Scenario::LogUnread => Action::IgnoreLog,
+            Scenario::Fault if targets.program => Action::Crash,
             Scenario::Fault if targets.undefined.is_empty() => {
                 return Err(lacks("function of the network"));
             }
@@ -203,6 +205,7 @@ impl Injection {
             Action::Pause => machine.pause(),
             Action::Restart => machine.restart(),
             Action::Kill => machine.kill(),
+            Action::Crash => machine.crash(),
             Action::HoldInReset => machine.hold_in_reset(),
             Action::IgnoreLog => machine.ignore_log(),
             Action::Write(places) => places

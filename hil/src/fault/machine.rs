@@ -41,6 +41,14 @@ pub trait Machine {
         cannot("be ended")
     }
 
+    /// Ends the board's program by a signal, where it is one.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    fn crash(&mut self) -> Result<()> {
+        cannot("be sent a signal")
+    }
+
     /// Writes memory while the machine runs.
     ///
     /// # Errors
@@ -90,6 +98,13 @@ impl Machine for Bench {
         match self.station() {
             Some(station) => station.cut(),
             None => cannot("be ended"),
+        }
+    }
+
+    fn crash(&mut self) -> Result<()> {
+        match self.station() {
+            Some(station) => station.crash(),
+            None => cannot("be sent a signal"),
         }
     }
 

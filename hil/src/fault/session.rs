@@ -29,7 +29,7 @@ const SIZE: (usize, usize) = (48, 40);
 const PATIENCE: Patience = Patience {
     reply: Duration::from_secs(3),
     resend: Duration::from_secs(2),
-    silence: Duration::from_secs(15),
+    silence: Duration::from_secs(8),
     attempts: 4,
 };
 
@@ -68,11 +68,14 @@ impl Session {
         })
     }
 
-    /// Returns the scenarios that the board can take: a computer behind SSH is only cut off.
+    /// Returns the scenarios that the board can take: of a computer behind SSH those of the line,
+    /// an agent that a signal ends and a connection that is cut.
     #[must_use]
     pub fn scenarios(&self) -> Vec<Scenario> {
         let suits = |scenario: &Scenario| {
-            self.board.memory().is_some() || scenario.is_of_line() || *scenario == Scenario::Vanish
+            self.board.memory().is_some()
+                || scenario.is_of_line()
+                || matches!(scenario, Scenario::Fault | Scenario::Vanish)
         };
         Scenario::ALL.into_iter().filter(suits).collect()
     }

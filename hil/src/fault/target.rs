@@ -30,6 +30,8 @@ const UNDEFINED_RISCV: [u8; 2] = [0, 0];
 pub struct Targets {
     /// Functions of the network, with an undefined instruction for each.
     pub undefined: Vec<(u32, Vec<u8>)>,
+    /// The firmware is a program on Linux, which a signal can end.
+    pub program: bool,
     /// Address of a weight's byte, and another value that changes the picture.
     pub weight: Option<(u32, u8)>,
     /// Address of the first bytes of the build id where it has one, and other bytes.
@@ -37,7 +39,7 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// Finds the places of a microcontroller; a computer with Linux has none.
+    /// Finds the places of a microcontroller; a computer with Linux has none but its program.
     ///
     /// `picture` is what will be sent: the weight changes its result.
     ///
@@ -45,7 +47,10 @@ impl Targets {
     /// Those of the host's reference.
     pub fn find(board: &Board, image: &Image, file: &ModelFile, picture: &Picture) -> Result<Self> {
         if board.memory().is_none() {
-            return Ok(Self::default());
+            return Ok(Self {
+                program: true,
+                ..Self::default()
+            });
         }
         let elf = object::File::parse(image.elf.as_slice()).ok();
         let is_arm = elf
@@ -69,6 +74,7 @@ impl Targets {
                 .into_iter()
                 .map(|(address, _)| (address, undefined.to_vec()))
                 .collect(),
+            program: false,
             weight: weight.map(|(offset, byte)| {
                 let offset = offset as u32;
                 (board.model_address().wrapping_add(offset), byte)

@@ -122,6 +122,9 @@ pub fn trial<'a>(
         Ok(()) => {}
         Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) => {
+            if let (Error::Agent { cause, .. }, None) = (&error, &found.crash) {
+                found.crash = Some(CrashReport::of_words(cause));
+            }
             found.verdict = Verdict::of(&error);
             found.stage = Some(stage);
             found.cause = error.to_string();

@@ -36,6 +36,9 @@ const END: Duration = Duration::from_secs(10);
 /// append to that of their folder.
 const SOCKET_FOLDER_MAX: usize = 107 - 60;
 
+/// Sends the processes that match a pattern the signal of a bad access.
+const SIGNAL: &str = r#"pkill -SEGV -f -- "$1""#;
+
 /// Lines of the agent that go into an error.
 const WORDS_MAX: usize = 8;
 
@@ -162,6 +165,26 @@ impl Station {
     #[must_use]
     pub fn line(&self) -> SshLine {
         SshLine(Arc::clone(&self.shared))
+    }
+
+    /// Sends the agent the signal of a bad access, as a fault on purpose.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] when there is no agent or no `pkill`, those of the connection.
+    pub fn crash(&mut self) -> Result<()> {
+        let shared = lock(&self.shared);
+        // The brackets keep the pattern from meaning the shell that runs it.
+        let pattern = format!("{} --board", shared.storage.path("[a]gent"));
+        let connection = shared.storage.connection();
+        let answer = connection.run(SIGNAL, &[&pattern], &[], &mut |_| ())?;
+        if answer.code == Some(0) {
+            return Ok(());
+        }
+        Err(Error::Remote {
+            host: connection.host().to_owned(),
+            what: "send the agent a signal".to_owned(),
+            cause: answer.words,
+        })
     }
 
     /// Cuts the connection, as a fault on purpose.

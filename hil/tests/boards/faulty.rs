@@ -66,8 +66,16 @@ impl BoardPort {
                 RUNS => return true,
                 OFF => return false,
                 CRASHED => {
-                    self.tell_crash();
-                    self.state.store(STANDS_STILL, Ordering::SeqCst);
+                    // Before the words: who hears them may switch the board off at once.
+                    let still = self.state.compare_exchange(
+                        CRASHED,
+                        STANDS_STILL,
+                        Ordering::SeqCst,
+                        Ordering::SeqCst,
+                    );
+                    if still.is_ok() {
+                        self.tell_crash();
+                    }
                 }
                 _ => std::thread::sleep(Duration::from_millis(1)),
             }
@@ -297,6 +305,7 @@ pub(crate) fn run(scenario: Scenario, seed: u64) -> Found {
     let weight = (file.bytes().len() - 18) as u32;
     let targets = Targets {
         undefined: vec![(FUNCTION, vec![0, 0xde])],
+        program: false,
         weight: Some((MODEL + weight, file.bytes()[weight as usize] ^ 0x40)),
         build_id: (Some(BUILD_ID), vec![8]),
     };
