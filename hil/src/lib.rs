@@ -11,6 +11,7 @@ pub mod compare;
 pub mod controls;
 pub mod device;
 pub mod error;
+pub mod events;
 pub mod firmware;
 pub mod flasher;
 pub mod geometry;
@@ -27,5 +28,6 @@ pub mod run;
 pub mod ssh;
 pub mod transport;
 pub mod verdict;
+pub mod watch;
 
 pub use error::{Error, Result};

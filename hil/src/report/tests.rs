@@ -1,5 +1,9 @@
 //! Tests of both files of a report, over a run made up for them.
 
+mod browser;
+mod files;
+mod night;
+
 use std::collections::BTreeSet;
 
 use mambalite::picture::Picture;
@@ -269,7 +273,7 @@ fn images(board_idx: usize, equal: bool) -> Images {
 }
 
 fn page(report: &RunReport, images: &[Images]) -> String {
-    html::render(report, images).unwrap().into_string()
+    html::render(report, images, &[]).unwrap().into_string()
 }
 
 #[test]
