@@ -202,10 +202,14 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     fn screen(watch: &Watch) -> Vec<String> {
-        let mut terminal = Terminal::new(TestBackend::new(90, 7)).unwrap();
+        let mut terminal = Terminal::new(TestBackend::new(110, 7)).unwrap();
         terminal.draw(|frame| watch.draw(frame)).unwrap();
         let buffer = terminal.backend().buffer();
-        let row = |y| (0..90).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+        let row = |y| {
+            (0..110)
+                .map(|x| buffer[(x, y)].symbol())
+                .collect::<String>()
+        };
         (0..7).map(|y| row(y).trim_end().to_owned()).collect()
     }
 
@@ -269,7 +273,7 @@ mod tests {
             rows[3]
         );
         assert!(
-            rows[3].contains("██████████░░░░░░░░░  50%  3 s"),
+            rows[3].contains("██████████░░░░░░░░░  50% 3 s"),
             "{}",
             rows[3]
         );
@@ -307,7 +311,7 @@ mod tests {
                     done,
                 },
             ]);
-            assert!(screen(&watch)[2].chars().count() <= 90);
+            assert!(screen(&watch)[2].chars().count() <= 110);
         }
     }
 }

@@ -89,14 +89,21 @@ fn facts(report: &BoardReport) -> Vec<Property> {
     facts
 }
 
-/// The case that is there for every board and precision: whether it came to its end.
+/// The case that is there for every board and precision: its verdict. It passes only where that
+/// does, whatever the others show.
 fn whole(board: &BoardReport) -> TestCase {
-    let mut status = match &board.failure {
-        Some(failure) => non_success(failure.verdict, &failure.cause, Some(failure)),
-        None if board.jobs.is_empty() => {
-            non_success(Verdict::Infra, "no picture came to its end", None)
+    let verdict = board
+        .quarantine
+        .as_ref()
+        .map_or(board.verdict, |it| it.found);
+    let mut status = match (verdict, &board.failure) {
+        (Verdict::Pass | Verdict::Flaky, _) => TestCaseStatus::success(),
+        (_, Some(failure)) => non_success(verdict, &failure.cause, Some(failure)),
+        (_, None) => {
+            let first = board.first_difference.as_ref().map(summary::difference);
+            let text = first.unwrap_or_else(|| verdict.word().to_lowercase());
+            non_success(verdict, &text, None)
         }
-        None => TestCaseStatus::success(),
     };
     for attempt in &board.attempts {
         let mut rerun = TestRerun::new(kind(attempt.verdict));
@@ -105,10 +112,6 @@ fn whole(board: &BoardReport) -> TestCase {
         status.add_rerun(rerun);
     }
     let mut case = case(board, "run", status);
-    let verdict = board
-        .quarantine
-        .as_ref()
-        .map_or(board.verdict, |it| it.found);
     case.add_property(("verdict", verdict.word()));
     if board.verdict == Verdict::Flaky {
         case.add_property(("flaky", "true"));

@@ -71,10 +71,10 @@ fn identity(entry: &BoardReport) -> Markup {
                     @else { "hardware" }
                 }
                 @if let Some(firmware) = &entry.firmware {
-                    dt { "Firmware" } dd { code { (firmware.sha256) } }
-                    dt { "Its flash" } dd { (grouped(firmware.flash_bytes)) " bytes" }
+                    dt { "Firmware SHA-256" } dd { code { (firmware.sha256) } }
+                    dt { "Firmware flash" } dd { (grouped(firmware.flash_bytes)) " bytes" }
                     @if let Some(revision) = &firmware.revision {
-                        dt { "Its source" } dd { code { (revision) } }
+                        dt { "Firmware source" } dd { code { (revision) } }
                     }
                 }
                 @if let Some(device) = &entry.device {

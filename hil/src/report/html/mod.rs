@@ -196,6 +196,10 @@ fn overview_row(board_idx: usize, entry: &BoardReport) -> Markup {
 
 /// Says in a few words what is behind a verdict that is no pass.
 fn why(entry: &BoardReport) -> String {
+    if let Some(found) = &entry.quarantine {
+        let quarantine = &found.quarantine;
+        return format!("until {}: {}", quarantine.expires, quarantine.reason);
+    }
     if let Some(found) = &entry.first_difference {
         return format!("{}, tile {}, {}", found.picture, found.tile, found.layer);
     }

@@ -23,8 +23,10 @@ pub(super) fn grouped(value: impl TryInto<u64>) -> String {
     reason = "only of whole numbers from 0 to 2^53"
 )]
 pub(super) fn measured(value: f64) -> String {
-    if value.fract() == 0.0 && (0.0..9.0e15).contains(&value) {
-        return grouped(value as u64);
+    // Of a large number the fraction says nothing.
+    let whole = value.fract() == 0.0 || value >= 1.0e5;
+    if whole && (0.0..9.0e15).contains(&value) {
+        return grouped(value.round() as u64);
     }
     crate::history::plain(value)
 }
@@ -94,6 +96,7 @@ mod tests {
         }
         assert_eq!(grouped(-1), "too large");
         assert_eq!(measured(1_234_567.0), "1,234,567");
+        assert_eq!(measured(12_418_726.32), "12,418,726");
         assert_eq!(measured(29.534), "29.534");
         assert_eq!(measured(-2.0), "-2");
     }

@@ -1,6 +1,6 @@
 //! The nights before: what is worse, and every measure as a curve.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::number::measured;
 use crate::history::{Regression, Series, Subject, spark};
@@ -96,7 +96,7 @@ fn curve(values: &[f64], worse: bool) -> Markup {
     html! {
         svg class=(class) viewBox=(view) width=(width) height=(height) role="img"
             aria-label=(format!("{} nights", values.len())) {
-            g transform=(PreEscaped(shift)) {
+            g transform=(shift) {
                 path d=(path) {}
                 circle cx=(x) cy=(y) r="2.5" {}
             }

@@ -60,6 +60,7 @@ fn entry(rig_idx: usize, precision: &str, age: u64) -> BoardReport {
     } else {
         entry.sensors = None;
     }
+    entry.pictures[0].name = "astronaut.png".to_owned();
     let from = names()
         .iter()
         .position(|it| it == "layers.0.blocks.1.scan")
@@ -104,10 +105,7 @@ fn tonight(rig: &str, precision: &str, entry: &mut BoardReport) {
         ("bench-m33", _) => {
             let cause = "wait for the handshake: nothing for 3 s";
             entry.failure = Some(failure(Verdict::Timeout, Stage::Handshake, cause));
-            (entry.device, entry.sensors) = (None, None);
-            entry.jobs.clear();
-            entry.pictures.clear();
-            entry.controls.clear();
+            silent(entry);
         }
         ("bench-rv32", _) => {
             entry.quarantine = Some(QuarantineReport {
@@ -125,22 +123,25 @@ fn tonight(rig: &str, precision: &str, entry: &mut BoardReport) {
             let cause = "connect to `orin-2`: No route to host; try `ssh orin-2 true`";
             entry.attempts = vec![failure(Verdict::Infra, Stage::Start, cause); 2];
             entry.failure = Some(failure(Verdict::Infra, Stage::Start, cause));
-            (entry.device, entry.sensors) = (None, None);
-            entry.jobs.clear();
-            entry.pictures.clear();
-            entry.controls.clear();
+            silent(entry);
         }
         ("bench-m0", "w8a8") => {
             entry.verdict = Verdict::Skip;
             let cause = "borrowed by Grace until noon";
             entry.failure = Some(failure(Verdict::Skip, Stage::Lease, cause));
-            (entry.device, entry.sensors) = (None, None);
-            entry.jobs.clear();
-            entry.pictures.clear();
-            entry.controls.clear();
+            silent(entry);
         }
         _ => {}
     }
+}
+
+/// Takes away what a board without a handshake cannot have.
+fn silent(entry: &mut BoardReport) {
+    (entry.device, entry.sensors) = (None, None);
+    entry.jobs.clear();
+    entry.pictures.clear();
+    entry.controls.clear();
+    entry.log.clear();
 }
 
 /// The whole night, closed against a history of the 13 nights before.
