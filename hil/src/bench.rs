@@ -9,7 +9,7 @@ use crate::flasher::{self, Flasher};
 use crate::interrupt::Interrupt;
 use crate::link::{DeviceInfo, DeviceModel, Link, Patience};
 use crate::log::{Line, LogReader};
-use crate::observer::Observer;
+use crate::observer::Watch;
 use crate::qemu::Qemu;
 use crate::ssh::Station;
 use crate::transport::{Serial, Transport};
@@ -36,6 +36,7 @@ pub type AnyLine = Box<dyn Transport>;
 
 impl Bench {
     /// Brings `image` and `model` to the board and lets it run; its log goes to the file `log`.
+    /// What is sent from now on waits by `patience`.
     ///
     /// # Errors
     /// Those of [`Qemu::start`], [`flasher::flash`], [`Serial::open`] and [`LogReader::start`] for
@@ -45,20 +46,21 @@ impl Bench {
         image: &Image,
         model: &[u8],
         log: &Path,
-        interrupt: &Interrupt,
-        observer: &mut dyn Observer,
+        (patience, interrupt): (Patience, &Interrupt),
+        watch: &Watch<'_>,
     ) -> Result<(Self, Link<AnyLine>)> {
+        watch.begin(Stage::Start, 0);
         let (machine, line) = match board.memory() {
             Some(memory) => {
                 let qemu = Qemu::start(board, interrupt)?;
-                flash(qemu, (board, memory), image, (model, log), observer)?
+                flash(qemu, memory, image, (model, log), watch)?
             }
             None => {
                 let station = Station::open(board, log, interrupt)?;
-                copy(station, board, image, model, observer)?
+                copy(station, image, model, watch)?
             }
         };
-        let link = Link::new(line, Patience::default(), interrupt.clone());
+        let link = Link::new(line, patience, interrupt.clone());
         Ok((Self(machine), link))
     }
 
@@ -67,6 +69,27 @@ impl Bench {
         match &mut self.0 {
             Machine::Qemu { qemu, .. } => &mut **qemu,
             Machine::Ssh(station) => &mut **station,
+        }
+    }
+
+    /// Starts the board anew, with what is in its memory.
+    ///
+    /// # Errors
+    /// Those of [`Flasher::reset`] and [`Flasher::resume`].
+    pub fn restart(&mut self) -> Result<()> {
+        let flasher = self.flasher();
+        flasher.reset()?;
+        flasher.resume()
+    }
+
+    /// Opens the line to the board once more; the one before must be gone.
+    ///
+    /// # Errors
+    /// Those of [`Serial::open`].
+    pub fn reopen(&mut self) -> Result<AnyLine> {
+        match &mut self.0 {
+            Machine::Qemu { qemu, .. } => Ok(Box::new(Serial::open(qemu.wire_port()?)?)),
+            Machine::Ssh(station) => Ok(Box::new(station.line())),
         }
     }
 
@@ -86,19 +109,19 @@ impl Bench {
 /// Flashes a microcontroller and lets it run.
 fn flash(
     mut qemu: Qemu,
-    (board, memory): (&Board, &Microcontroller),
+    memory: &Microcontroller,
     image: &Image,
     (model, log): (&[u8], &Path),
-    observer: &mut dyn Observer,
+    watch: &Watch<'_>,
 ) -> Result<(Machine, AnyLine)> {
     let total = flasher::flash_work(image, model);
-    observer.begin(&board.name, Stage::Flash, total as u64);
+    watch.begin(Stage::Flash, total as u64);
     let mut done = 0;
     flasher::flash(&mut qemu, memory, image, model, &mut |bytes| {
         done += bytes as u64;
-        observer.reach(done);
+        watch.reach(done);
     })?;
-    observer.end();
+    watch.end();
     qemu.reset()?;
     // Both ports before the first instruction: what is sent to a closed one is lost.
     let log = LogReader::start(qemu.log_port()?, &image.elf, &image.path, log)?;
@@ -111,19 +134,18 @@ fn flash(
 /// Copies agent and model to a computer and starts the agent.
 fn copy(
     mut station: Station,
-    board: &Board,
     image: &Image,
     model: &[u8],
-    observer: &mut dyn Observer,
+    watch: &Watch<'_>,
 ) -> Result<(Machine, AnyLine)> {
     let total = image.elf.len() + model.len();
-    observer.begin(&board.name, Stage::Flash, total as u64);
+    watch.begin(Stage::Flash, total as u64);
     let mut done = 0;
     station.deploy(image, model, &mut |bytes| {
         done += bytes as u64;
-        observer.reach(done);
+        watch.reach(done);
     })?;
-    observer.end();
+    watch.end();
     station.resume()?;
     let line = station.line();
     Ok((Machine::Ssh(Box::new(station)), Box::new(line)))

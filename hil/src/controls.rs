@@ -111,7 +111,7 @@ fn input_bit<T: Transport>(subject: &mut Subject<'_, '_, T>) -> Result<ControlRe
             *byte ^= 1 << bit;
         }
         let damaged = Picture::new(width, height, channels, data)?;
-        if reference::run(model, &damaged)? == subject.good.reference {
+        if reference::run(model, &damaged)? == *subject.good.reference {
             continue;
         }
         let result = subject
@@ -133,14 +133,14 @@ fn expected_bit<T: Transport>(subject: &mut Subject<'_, '_, T>) -> Result<Contro
     let good = subject.good;
     let compare = |reference: &Reference| Comparison::new(config, &good.result, reference);
 
-    let mut picture = good.reference.clone();
+    let mut picture = Reference::clone(&good.reference);
     let byte_idx = picture.output.len() / 2;
     if let Some(byte) = picture.output.get_mut(byte_idx) {
         *byte ^= 1;
     }
     let of_picture = compare(&picture);
 
-    let mut digest = good.reference.clone();
+    let mut digest = Reference::clone(&good.reference);
     let layer_idx = digest.digests.len() / 2;
     if let Some(digest) = digest.digests.get_mut(layer_idx) {
         *digest ^= 1;
@@ -199,7 +199,7 @@ fn weight_bit<T: Transport>(subject: &mut Subject<'_, '_, T>) -> Result<ControlR
         let Some(reference) = run_reference(&damaged.file.model(), subject.picture) else {
             continue;
         };
-        if reference == subject.good.reference {
+        if reference == *subject.good.reference {
             continue;
         }
         let config = subject.device.model().config();

@@ -1,5 +1,6 @@
 //! A board that is ready for jobs, and the check of a job against the reference.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mambalite::picture::Picture;
@@ -10,7 +11,7 @@ use crate::compare::{Comparison, Place, first_byte, first_value};
 use crate::error::{Error, Result};
 use crate::geometry::{HALO_DEFAULT, tile_max};
 use crate::link::{Damage, Job, JobResult, Link};
-use crate::reference::{self, Reference};
+use crate::reference::{self, Reference, References};
 use crate::report::Difference;
 use crate::transport::Transport;
 
@@ -20,6 +21,7 @@ pub struct Device<'m, T> {
     pub link: Link<T>,
     board: String,
     model: &'m Model<'m>,
+    references: Option<&'m References<'m>>,
 }
 
 /// A job that ran on both sides.
@@ -28,7 +30,7 @@ pub struct Checked {
     /// What the board sent.
     pub result: JobResult,
     /// What it should have sent.
-    pub reference: Reference,
+    pub reference: Arc<Reference>,
     /// Both, compared.
     pub comparison: Comparison,
     /// From begin to result on the host's clock.
@@ -48,7 +50,19 @@ impl<'m, T: Transport> Device<'m, T> {
     /// Takes a board whose handshake is done; `model` is the one in its memory.
     pub fn new(link: Link<T>, board: &str, model: &'m Model<'m>) -> Self {
         let board = board.to_owned();
-        Self { link, board, model }
+        Self {
+            link,
+            board,
+            model,
+            references: None,
+        }
+    }
+
+    /// Takes what the board should send from a collection, which is of the same model.
+    #[must_use]
+    pub fn with_references(self, references: &'m References<'m>) -> Self {
+        let references = Some(references);
+        Self { references, ..self }
     }
 
     /// Returns the model.
@@ -100,7 +114,10 @@ impl<'m, T: Transport> Device<'m, T> {
         let start = Instant::now();
         let result = self.run(picture, Extras::default(), progress)?;
         let wall = start.elapsed();
-        let reference = reference::run(self.model, picture)?;
+        let reference = match self.references {
+            Some(references) => references.get(picture)?,
+            None => Arc::new(reference::run(self.model, picture)?),
+        };
         let comparison = Comparison::new(self.model.config(), &result, &reference);
         Ok(Checked {
             result,

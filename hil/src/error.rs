@@ -22,6 +22,10 @@ pub const EXIT_MISSING: u8 = 5;
 pub const EXIT_TIMEOUT: u8 = 6;
 /// Flashing or the link failed.
 pub const EXIT_LINK: u8 = 7;
+/// Every bit is equal, but only at a second attempt.
+pub const EXIT_FLAKY: u8 = 8;
+/// The firmware took a fault or ended.
+pub const EXIT_CRASH: u8 = 9;
 /// The user stopped the run (128 + SIGINT).
 pub const EXIT_INTERRUPTED: u8 = 130;
 
@@ -103,13 +107,11 @@ pub enum Error {
         /// The compiler's words.
         log: String,
     },
-    /// What comes before a board could not be done, for several runs of it at once.
-    #[error("{cause}")]
-    Prepare {
-        /// The error's words.
+    /// A thread of the harness panicked.
+    #[error("this is a fault of hil, please report it: {cause}")]
+    Bug {
+        /// Its last words.
         cause: String,
-        /// Its exit code.
-        code: u8,
     },
     /// The firmware image cannot be used.
     #[error("use firmware image `{}`: {cause}", path.display())]
@@ -302,6 +304,43 @@ pub enum Error {
         /// How long.
         after: Duration,
     },
+    /// Two rigs of a run have one name.
+    #[error("choose rigs: `{name}` is there twice; each needs a name of its own")]
+    SameRig {
+        /// The name.
+        name: String,
+    },
+    /// Another one uses the board.
+    #[error("take the lease of `{rig}`: {holder} has it; wait longer with --wait")]
+    Busy {
+        /// The rig.
+        rig: String,
+        /// Who has it.
+        holder: String,
+    },
+    /// The board did not come back after the last run that used it.
+    #[error(
+        "use `{rig}`: it is out of order since {since} ({cause}); see to it, then run `hil lease clear {rig}`"
+    )]
+    OutOfOrder {
+        /// The rig.
+        rig: String,
+        /// Since when, RFC 3339.
+        since: String,
+        /// What went wrong.
+        cause: String,
+    },
+    /// The power of a rig cannot be switched.
+    #[error("switch the power of `{rig}`: {cause}")]
+    Power {
+        /// The rig.
+        rig: String,
+        /// What went wrong.
+        cause: String,
+    },
+    /// There is no folder for what outlives a run.
+    #[error("find the folder for leases and history: set HIL_STATE or HOME")]
+    NoState,
     /// The report cannot be made.
     #[error("write the report: {cause}")]
     Report {
@@ -335,14 +374,20 @@ impl Error {
             | Self::BoardFile { .. }
             | Self::UnknownBoard { .. }
             | Self::NoBoards { .. }
+            | Self::NoState
+            | Self::SameRig { .. }
             | Self::Model { .. }
             | Self::Unfit { .. }
             | Self::ArenaTooSmall { .. } => EXIT_INPUT,
             Self::Picture(error) => error.exit_code(),
             Self::History(error) => error.exit_code(),
-            Self::Prepare { code, .. } => *code,
             Self::NoPictures { .. } => EXIT_NOTHING,
-            Self::Missing { .. } | Self::Connect { .. } | Self::HostKey { .. } => EXIT_MISSING,
+            Self::Missing { .. }
+            | Self::Connect { .. }
+            | Self::HostKey { .. }
+            | Self::Busy { .. }
+            | Self::OutOfOrder { .. }
+            | Self::Power { .. } => EXIT_MISSING,
             Self::Timeout { .. } => EXIT_TIMEOUT,
             Self::Emulator { .. }
             | Self::DiskFull { .. }
@@ -360,9 +405,32 @@ impl Error {
             | Self::Image { .. }
             | Self::Reference { .. }
             | Self::Refused { .. }
+            | Self::Bug { .. }
             | Self::Plan { .. }
             | Self::Report { .. } => EXIT_BUG,
         }
+    }
+
+    /// Reports whether another attempt would end the same.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing { .. }
+                | Self::Build { .. }
+                | Self::Image { .. }
+                | Self::Model { .. }
+                | Self::Unfit { .. }
+                | Self::ArenaTooSmall { .. }
+                | Self::Picture(_)
+                | Self::HostKey { .. }
+                | Self::DiskFull { .. }
+                | Self::Protocol { .. }
+                | Self::Plan { .. }
+                | Self::Reference { .. }
+                | Self::Write { .. }
+                | Self::Read { .. }
+        )
     }
 
     /// Makes the error of a failed read.

@@ -10,20 +10,22 @@
 //! | `begin` | `rig`, `stage`, `total` (0 where it is not known) |
 //! | `reach` | `rig`, `done` of the total |
 //! | `end` | `rig`: the stage is over |
+//! | `retry` | `rig`, `verdict`, `cause`: an attempt failed, and another one follows |
 //! | `board` | `rig`, `precision`, `verdict`, `cause`: one run of the rig is done |
 //! | `done` | `verdict` of the whole run |
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::observer::Observer;
-use crate::report::BoardReport;
+use crate::report::{BoardReport, Failure};
 use crate::verdict::{Stage, Verdict};
 
 /// Name of the file in the folder of a run.
@@ -66,6 +68,15 @@ pub enum Event {
     End {
         /// Name of the rig.
         rig: String,
+    },
+    /// An attempt failed, and another one follows.
+    Retry {
+        /// Name of the rig.
+        rig: String,
+        /// What the attempt amounts to.
+        verdict: Verdict,
+        /// Why.
+        cause: String,
     },
     /// A rig is done with one precision.
     Board {
@@ -140,64 +151,85 @@ impl Writer {
         let _ = file.write_all(&line);
     }
 
-    /// Returns an observer of one rig that also tells `next`.
-    pub fn observer<'a>(&self, rig: &str, next: &'a mut dyn Observer) -> RigObserver<'a> {
-        RigObserver {
+    /// Returns an observer that writes what it is told, of all rigs, and passes it on to `next`.
+    pub fn observer<'a>(&self, next: &'a dyn Observer) -> Recorder<'a> {
+        Recorder {
             writer: self.clone(),
-            rig: rig.to_owned(),
             next,
-            told: None,
+            told: Mutex::default(),
         }
     }
 }
 
-/// Writes what an [`Observer`] of one rig is told, and passes it on.
-pub struct RigObserver<'a> {
+/// Writes what an [`Observer`] is told, and passes it on.
+pub struct Recorder<'a> {
     writer: Writer,
-    rig: String,
-    next: &'a mut dyn Observer,
-    /// When progress was told last.
-    told: Option<Instant>,
+    next: &'a dyn Observer,
+    /// When the progress of each rig was told last.
+    told: Mutex<HashMap<String, Instant>>,
 }
 
-impl Observer for RigObserver<'_> {
-    fn begin(&mut self, board: &str, stage: Stage, total: u64) {
-        self.told = None;
+impl Recorder<'_> {
+    fn told(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports whether a rig's progress is to be told again by now.
+    fn is_due(&self, rig: &str) -> bool {
+        let mut told = self.told();
+        let due = told
+            .get(rig)
+            .is_none_or(|it| it.elapsed() >= REACH_INTERVAL);
+        if due {
+            told.insert(rig.to_owned(), Instant::now());
+        }
+        due
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn begin(&self, rig: &str, stage: Stage, total: u64) {
+        self.told().remove(rig);
         self.writer.write(Event::Begin {
-            rig: self.rig.clone(),
+            rig: rig.to_owned(),
             stage,
             total,
         });
-        self.next.begin(board, stage, total);
+        self.next.begin(rig, stage, total);
     }
 
-    fn reach(&mut self, done: u64) {
-        if self
-            .told
-            .is_none_or(|told| told.elapsed() >= REACH_INTERVAL)
-        {
-            self.told = Some(Instant::now());
-            let rig = self.rig.clone();
+    fn reach(&self, rig: &str, done: u64) {
+        if self.is_due(rig) {
+            let rig = rig.to_owned();
             self.writer.write(Event::Reach { rig, done });
         }
-        self.next.reach(done);
+        self.next.reach(rig, done);
     }
 
-    fn end(&mut self) {
+    fn end(&self, rig: &str) {
         self.writer.write(Event::End {
-            rig: self.rig.clone(),
+            rig: rig.to_owned(),
         });
-        self.next.end();
+        self.next.end(rig);
     }
 
-    fn board(&mut self, report: &BoardReport) {
+    fn retry(&self, rig: &str, failure: &Failure) {
+        self.writer.write(Event::Retry {
+            rig: rig.to_owned(),
+            verdict: failure.verdict,
+            cause: failure.cause.clone(),
+        });
+        self.next.retry(rig, failure);
+    }
+
+    fn report(&self, report: &BoardReport) {
         self.writer.write(Event::Board {
-            rig: self.rig.clone(),
+            rig: report.rig.clone(),
             precision: report.model.precision.clone(),
             verdict: report.verdict,
             cause: report.failure.as_ref().map(|it| it.cause.clone()),
         });
-        self.next.board(report);
+        self.next.report(report);
     }
 }
 
@@ -258,7 +290,7 @@ pub fn parse(lines: &[u8]) -> Vec<Entry> {
 mod tests {
     use super::*;
     use crate::observer::Silent;
-    use crate::report::tests::board;
+    use crate::report::tests::{board, silence};
     use proptest::prelude::*;
 
     #[test]
@@ -268,13 +300,12 @@ mod tests {
         let writer = Writer::create(folder.path()).unwrap();
         let mut reader = Reader::open(folder.path()).unwrap();
         assert_eq!(reader.next().unwrap(), []);
-        let mut silent = Silent;
-        let mut observer = writer.observer("a", &mut silent);
-        observer.begin("board", Stage::Stream, 100);
+        let observer = writer.observer(&Silent);
+        observer.begin("a", Stage::Stream, 100);
         for done in 0..1000 {
-            observer.reach(done);
+            observer.reach("a", done);
         }
-        observer.end();
+        observer.end("a");
         let events: Vec<Event> = reader
             .next()
             .unwrap()
@@ -289,19 +320,20 @@ mod tests {
         assert!(matches!(&events[0], Event::Begin { rig, total: 100, .. } if rig == "a"));
         assert!(matches!(events.last(), Some(Event::End { .. })));
 
-        let mut observer = writer.observer("b", &mut silent);
-        observer.board(&board("b", "f32", false));
+        observer.retry("b", &silence("nothing for 3 s"));
+        observer.report(&board("b", "f32", false));
         writer.write(Event::Done {
             verdict: Verdict::Mismatch,
         });
         let events = reader.next().unwrap();
         assert!(matches!(
-            &events[0].event,
+            &events[1].event,
             Event::Board {
                 verdict: Verdict::Mismatch,
                 ..
             }
         ));
+        assert!(matches!(&events[0].event, Event::Retry { rig, .. } if rig == "b"));
         assert_eq!(reader.next().unwrap(), []);
         // A new run has a new file; the reader of the old one is not confused.
         Writer::create(folder.path()).unwrap().write(Event::Done {

@@ -1,13 +1,25 @@
-//! The user's wish to stop: set by Ctrl-C, looked at wherever a run waits.
+//! The wish to stop: the user's, by Ctrl-C, or that of a deadline. It is looked at wherever a run
+//! waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
-/// A flag that all parts of a run share.
+/// A flag that all parts of a run share, and the time that a part of it has.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt {
+    flag: Arc<AtomicBool>,
+    limit: Option<Limit>,
+}
+
+/// The time that something may take.
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    start: Instant,
+    length: Duration,
+}
 
 impl Interrupt {
     /// Makes a flag that Ctrl-C, SIGTERM and SIGHUP set. The second signal ends the process at
@@ -17,9 +29,9 @@ impl Interrupt {
     /// [`Error::Line`] when the process has such a handler already.
     pub fn on_signals() -> Result<Self> {
         let interrupt = Self::default();
-        let flag = interrupt.clone();
+        let flag = Arc::clone(&interrupt.flag);
         ctrlc::set_handler(move || {
-            if flag.0.swap(true, Ordering::SeqCst) {
+            if flag.swap(true, Ordering::SeqCst) {
                 std::process::exit(i32::from(crate::error::EXIT_INTERRUPTED));
             }
         })
@@ -27,26 +39,58 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Sets the flag.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::SeqCst);
+    /// Returns the same flag with a deadline `length` from now. It ends what hangs although every
+    /// single wait of it is short enough.
+    #[must_use]
+    pub fn within(&self, length: Duration) -> Self {
+        let start = Instant::now();
+        Self {
+            flag: Arc::clone(&self.flag),
+            limit: Some(Limit { start, length }),
+        }
     }
 
-    /// Reports whether the run shall stop.
+    /// Sets the flag.
+    pub fn set(&self) {
+        self.flag.store(true, Ordering::SeqCst);
+    }
+
+    /// Reports whether the user wants to stop.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.flag.load(Ordering::SeqCst)
     }
 
     /// Ends the caller when the run shall stop.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] when the flag is set.
+    /// [`Error::Interrupted`] when the flag is set, [`Error::Timeout`] past the deadline.
     pub fn check(&self) -> Result<()> {
         if self.is_set() {
-            Err(Error::Interrupted)
-        } else {
-            Ok(())
+            return Err(Error::Interrupted);
         }
+        match self.limit {
+            Some(limit) if limit.start.elapsed() > limit.length => Err(Error::Timeout {
+                what: "the end of the attempt",
+                after: limit.length,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_belongs_to_one_part_and_the_flag_to_all() {
+        let whole = Interrupt::default();
+        let part = whole.within(Duration::ZERO);
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(matches!(part.check(), Err(Error::Timeout { .. })));
+        whole.check().unwrap();
+        part.set();
+        assert!(matches!(whole.check(), Err(Error::Interrupted)));
     }
 }

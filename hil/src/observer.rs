@@ -1,21 +1,26 @@
 //! What a run tells while it goes on.
 
-use crate::report::BoardReport;
+use std::cell::Cell;
+
+use crate::report::{BoardReport, Failure};
 use crate::verdict::Stage;
 
-/// Gets the progress of a run.
-pub trait Observer {
-    /// A stage begins; `total` is 0 where it is not known.
-    fn begin(&mut self, board: &str, stage: Stage, total: u64);
+/// Gets the progress of a run, from one thread for each rig.
+pub trait Observer: Sync {
+    /// A stage of a rig begins; `total` is 0 where it is not known.
+    fn begin(&self, rig: &str, stage: Stage, total: u64);
 
-    /// So much of the stage is done, of the total.
-    fn reach(&mut self, done: u64);
+    /// So much of the rig's stage is done, of the total.
+    fn reach(&self, rig: &str, done: u64);
 
-    /// The stage is over.
-    fn end(&mut self);
+    /// The rig's stage is over.
+    fn end(&self, rig: &str);
 
-    /// A board is done.
-    fn board(&mut self, report: &BoardReport);
+    /// An attempt failed, and another one follows.
+    fn retry(&self, rig: &str, failure: &Failure);
+
+    /// A rig is done with one model.
+    fn report(&self, report: &BoardReport);
 }
 
 /// An observer that looks away.
@@ -23,11 +28,54 @@ pub trait Observer {
 pub struct Silent;
 
 impl Observer for Silent {
-    fn begin(&mut self, _board: &str, _stage: Stage, _total: u64) {}
+    fn begin(&self, _rig: &str, _stage: Stage, _total: u64) {}
 
-    fn reach(&mut self, _done: u64) {}
+    fn reach(&self, _rig: &str, _done: u64) {}
 
-    fn end(&mut self) {}
+    fn end(&self, _rig: &str) {}
 
-    fn board(&mut self, _report: &BoardReport) {}
+    fn retry(&self, _rig: &str, _failure: &Failure) {}
+
+    fn report(&self, _report: &BoardReport) {}
+}
+
+/// The eyes of an observer on one rig, which remember the stage that it is in.
+pub struct Watch<'a> {
+    observer: &'a dyn Observer,
+    rig: &'a str,
+    stage: Cell<Stage>,
+}
+
+impl<'a> Watch<'a> {
+    /// Watches a rig that has not begun.
+    #[must_use]
+    pub fn new(observer: &'a dyn Observer, rig: &'a str) -> Self {
+        Self {
+            observer,
+            rig,
+            stage: Cell::new(Stage::Build),
+        }
+    }
+
+    /// A stage begins; `total` is 0 where it is not known.
+    pub fn begin(&self, stage: Stage, total: u64) {
+        self.stage.set(stage);
+        self.observer.begin(self.rig, stage, total);
+    }
+
+    /// So much of the stage is done, of the total.
+    pub fn reach(&self, done: u64) {
+        self.observer.reach(self.rig, done);
+    }
+
+    /// The stage is over.
+    pub fn end(&self) {
+        self.observer.end(self.rig);
+    }
+
+    /// Returns the stage that began last.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.stage.get()
+    }
 }

@@ -1,5 +1,8 @@
 //! What a board should compute: the same network on the host, one picture or tile at a time.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use mambalite::picture::Picture;
 use mambalite_kernels::{Config, Digests, Layer, Model, Plan, Tap, Upscaler, Value};
 
@@ -12,6 +15,50 @@ pub struct Reference {
     pub output: Vec<u8>,
     /// One digest a layer, in the order of [`Layer::all`].
     pub digests: Vec<u64>,
+}
+
+/// A reference that is computed by the first that asks, while the others wait.
+type Slot = Arc<Mutex<Option<Arc<Reference>>>>;
+
+/// The references of one model, each computed once for all boards.
+pub struct References<'m> {
+    model: &'m Model<'m>,
+    known: Mutex<HashMap<Picture, Slot>>,
+}
+
+impl<'m> References<'m> {
+    /// Makes an empty collection.
+    #[must_use]
+    pub fn new(model: &'m Model<'m>) -> Self {
+        let known = Mutex::default();
+        Self { model, known }
+    }
+
+    /// Returns the reference for `picture`. Who asks for one that is being computed waits for it.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn get(&self, picture: &Picture) -> Result<Arc<Reference>> {
+        let slot = {
+            let mut known = lock(&self.known);
+            match known.get(picture) {
+                Some(slot) => Arc::clone(slot),
+                None => Arc::clone(known.entry(picture.clone()).or_default()),
+            }
+        };
+        let mut slot = lock(&slot);
+        if let Some(reference) = &*slot {
+            return Ok(Arc::clone(reference));
+        }
+        let reference = Arc::new(run(self.model, picture)?);
+        *slot = Some(Arc::clone(&reference));
+        Ok(reference)
+    }
+}
+
+/// A thread that panicked left nothing half-done: values are put in whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs `model` over `picture`.

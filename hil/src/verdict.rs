@@ -70,6 +70,7 @@ impl Verdict {
     #[must_use]
     pub fn of(error: &Error) -> Self {
         match error {
+            Error::Busy { .. } | Error::Interrupted => Self::Skip,
             Error::Timeout { .. } => Self::Timeout,
             Error::Line { .. }
             | Error::Unreliable { .. }

@@ -54,6 +54,15 @@ impl Watch {
             }
             Event::Reach { rig, done } => self.rig(&rig).done = done,
             Event::End { rig } => self.rig(&rig).stage = None,
+            Event::Retry {
+                rig,
+                verdict,
+                cause,
+            } => {
+                let rig = self.rig(&rig);
+                rig.stage = None;
+                rig.cause = Some(format!("again after {}: {cause}", verdict.word()));
+            }
             Event::Board {
                 rig,
                 precision,

@@ -33,7 +33,7 @@ pub enum Color {
 }
 
 /// A picture of interleaved 8-bit samples in raster order, shape `[height, width, channels]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Picture {
     width: usize,
     height: usize,

@@ -130,6 +130,12 @@ impl Board {
         }
     }
 
+    /// Reports whether a run makes the board for itself.
+    #[must_use]
+    pub fn is_virtual(&self) -> bool {
+        self.emulated().is_some()
+    }
+
     /// Reports whether this harness can run the board: a microcontroller only where it is a
     /// virtual one.
     #[must_use]

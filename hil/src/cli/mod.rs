@@ -3,6 +3,7 @@
 mod bisect;
 mod boards;
 mod history;
+mod lease;
 mod output;
 mod progress;
 mod report;
@@ -28,6 +29,8 @@ Exit codes:
   5    a board, the emulator or the toolchain is missing
   6    the board did not answer in time
   7    flashing or the line failed
+  8    every bit is equal, but only at a second attempt
+  9    the firmware took a fault or ended
   130  stopped by Ctrl-C
 
 Results go to stdout, everything else to stderr. With --json each line of stdout is one object
@@ -53,6 +56,8 @@ enum Command {
     Watch(watch::Cmd),
     #[command(subcommand)]
     Boards(boards::Cmd),
+    #[command(subcommand)]
+    Lease(lease::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -66,6 +71,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Report(cmd) => cmd.run(output),
         Command::Watch(cmd) => cmd.run(output),
         Command::Boards(cmd) => cmd.run(output),
+        Command::Lease(cmd) => cmd.run(output),
     }));
     ExitCode::from(match outcome {
         Ok(outcome) => exit_code(outcome, output),

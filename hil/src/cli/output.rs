@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use mambalite_hil::Error;
+use mambalite_hil::recovery::Step;
 use mambalite_hil::report::{
-    BoardReport, ControlReport, Difference, Failure, PictureReport, SensorReport,
+    BoardReport, ControlReport, Difference, Failure, PictureReport, QuarantineReport, SensorReport,
 };
 use mambalite_hil::run::Outcome;
 use mambalite_hil::verdict::Verdict;
@@ -31,11 +32,15 @@ struct Line<T> {
 
 #[derive(Serialize)]
 struct BoardLine<'a> {
+    rig: &'a str,
     board: &'a str,
     model: &'a str,
     precision: &'a str,
     verdict: Verdict,
     failure: Option<&'a Failure>,
+    attempts: &'a [Failure],
+    recovery: &'a [Step],
+    quarantine: Option<&'a QuarantineReport>,
     jobs: usize,
     jobs_equal: usize,
     layers_compared: usize,
@@ -85,11 +90,15 @@ impl Output {
             self.object(
                 "board",
                 BoardLine {
+                    rig: &report.rig,
                     board: &report.board.name,
                     model: &report.model.name,
                     precision: &report.model.precision,
                     verdict: report.verdict,
                     failure: report.failure.as_ref(),
+                    attempts: &report.attempts,
+                    recovery: &report.recovery,
+                    quarantine: report.quarantine.as_ref(),
                     jobs: report.jobs.len(),
                     jobs_equal,
                     layers_compared: layers().count(),
@@ -106,7 +115,7 @@ impl Output {
         self.line(&format!(
             "{} {} {}: {jobs_equal} of {} jobs and {equal} of {} layers equal, \
              {caught} of {} deliberate faults caught",
-            report.board.name,
+            report.rig,
             report.model.precision,
             report.verdict.word(),
             report.jobs.len(),
@@ -122,6 +131,17 @@ impl Output {
         if let Some(failure) = &report.failure {
             let stage = failure.stage.word();
             self.line(&format!("  failed at {stage}: {}", failure.cause));
+        }
+        for step in &report.recovery {
+            let how = step.detail.as_deref().unwrap_or("the board is back");
+            self.line(&format!("  {}: {how}", step.rung.words()));
+        }
+        if let Some(it) = &report.quarantine {
+            let (found, owner) = (it.found.word(), &it.quarantine.owner);
+            let (reason, expires) = (&it.quarantine.reason, &it.quarantine.expires);
+            self.line(&format!(
+                "  quarantined until {expires} ({owner}: {reason}); found: {found}"
+            ));
         }
         if let Some(difference) = &report.first_difference {
             self.line(&format!("  {}", describe_difference(difference)));

@@ -11,6 +11,7 @@ use mambalite_hil::error::{EXIT_INPUT, EXIT_MISMATCH};
 use mambalite_hil::geometry::HALO_DEFAULT;
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::run::{self, Order};
+use mambalite_hil::state::State;
 use mambalite_kernels::Precision;
 
 use super::boards;
@@ -35,7 +36,7 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Cmd {
-    /// Board to run on; several run one after the other. See `hil boards list`.
+    /// Board to run on; several run at once. See `hil boards list`.
     #[arg(long = "board", value_name = "NAME", required = true)]
     boards: Vec<String>,
     /// Picture, or folder of pictures.
@@ -66,6 +67,24 @@ pub(crate) struct Cmd {
     /// Takes the firmware as it was built last.
     #[arg(long)]
     no_build: bool,
+    /// Takes what passed in an earlier run into the same folder from there, where board, firmware,
+    /// model and pictures are the same.
+    #[arg(long)]
+    resume: bool,
+    /// Virtual boards that run at once [default: as many as there are processors]; real boards
+    /// all run at once.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Attempts after one that failed by what stands around the board, or by the line; a pass is
+    /// FLAKY then.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    retries: usize,
+    /// How long a board that another run has is waited for.
+    #[arg(long, value_name = "TIME", default_value = "1m")]
+    wait: humantime::Duration,
+    /// Longest time for one board with one model and precision.
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    limit: humantime::Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -79,19 +98,25 @@ impl Cmd {
     pub(crate) fn run(self, output: Output) -> Result<u8> {
         let boards = boards::find()?;
         let executor = self.executor();
-        let order = Order {
+        let mut order = Order {
             boards: self.boards,
-            input: self.input,
             ground_truth: self.ground_truth,
             model: self.model,
             precisions: self.precisions,
             executor,
-            out: self.out,
             build: !self.no_build,
+            resume: self.resume,
+            retries: self.retries,
+            wait: self.wait.into(),
+            limit: self.limit.into(),
             command: command_line(),
+            ..Order::new(self.input, self.out, State::from_environment()?)
         };
+        if let Some(jobs) = self.jobs {
+            order.jobs = jobs;
+        }
         let interrupt = Interrupt::on_signals()?;
-        let outcome = run::run(&order, &boards, &interrupt, &mut Bars::new(output))?;
+        let outcome = run::run(&order, &boards, &interrupt, &Bars::new(output))?;
         if outcome.exit_code == EXIT_MISMATCH && !order.build {
             eprintln!(
                 "note: the firmware was not built anew (--no-build); its source may be newer"

@@ -130,6 +130,17 @@ pub struct Quarantine {
     pub expires: String,
 }
 
+impl Quarantine {
+    /// Reports whether it lasts today (UTC).
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+        // Dates in this form are in the order of their text.
+        now.get(..10)
+            .is_some_and(|today| today <= self.expires.as_str())
+    }
+}
+
 impl Rig {
     /// Makes the rig of a virtual board, or of a computer that `board.toml` names.
     #[must_use]

@@ -34,6 +34,24 @@ pub struct Patience {
     pub attempts: u32,
 }
 
+impl Patience {
+    /// Returns the limits for a board that is `factor` times as slow.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        // A factor that is absurd gives the longest time there is rather than a panic.
+        let scale = |time: Duration| {
+            let seconds = time.as_secs_f64() * factor;
+            Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+        };
+        Self {
+            reply: scale(self.reply),
+            resend: scale(self.resend),
+            silence: scale(self.silence),
+            attempts: self.attempts,
+        }
+    }
+}
+
 impl Default for Patience {
     fn default() -> Self {
         Self {
@@ -164,6 +182,20 @@ impl<T: Transport> Link<T> {
             patience,
             interrupt,
         }
+    }
+
+    /// Goes on over another line to the same board.
+    pub fn reopen(&mut self, line: T) {
+        self.line = line;
+        self.decoder = Decoder::new();
+        self.inbox.clear();
+        self.inbox_at = 0;
+    }
+
+    /// Waits by other limits from now on.
+    pub fn limit(&mut self, patience: Patience, interrupt: Interrupt) {
+        self.patience = patience;
+        self.interrupt = interrupt;
     }
 
     /// Returns what the session has counted so far.

@@ -10,12 +10,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::board::{Board, Emulator};
 use crate::error::{Error, Result};
 use crate::flasher::Flasher;
 use crate::interrupt::Interrupt;
+use crate::scratch::Scratch;
 use gdb::{BLOCK, Gdb};
 use qmp::Qmp;
 
@@ -29,8 +29,9 @@ const GUARD: &str = "setpriv";
 /// How long the emulator may take to open its sockets.
 const START: Duration = Duration::from_secs(20);
 
-/// Longest path of a unix socket (`sun_path` less its final NUL).
-const SOCKET_PATH_MAX: usize = 107;
+/// Longest path of a folder with sockets: that of a unix socket (`sun_path` less its final NUL)
+/// less the socket's own name.
+const SOCKET_FOLDER_MAX: usize = 107 - 4;
 
 /// A running emulator; dropping it ends it.
 ///
@@ -39,7 +40,7 @@ const SOCKET_PATH_MAX: usize = 107;
 pub struct Qemu {
     board: String,
     child: Child,
-    folder: TempDir,
+    folder: Scratch,
     qmp: Qmp,
     gdb: Option<Gdb>,
     ports: Vec<PathBuf>,
@@ -63,7 +64,8 @@ impl Qemu {
             board: board.name.clone(),
             cause,
         };
-        let folder = socket_folder().map_err(|e| fail(format!("make a folder: {e}")))?;
+        let folder =
+            Scratch::new(SOCKET_FOLDER_MAX).map_err(|e| fail(format!("make a folder: {e}")))?;
         let child = spawn(board, emulator, folder.path())?;
         // From here on the child is owned by a guard, so that no error path leaves it behind.
         let mut child = Guard(Some(child));
@@ -323,15 +325,6 @@ fn ports(qmp: &mut Qmp) -> core::result::Result<Vec<PathBuf>, String> {
     Ok((0..4)
         .map_while(|port| file(format!("serial{port}")))
         .collect())
-}
-
-/// Makes a folder whose sockets have paths short enough for the system.
-fn socket_folder() -> std::io::Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix("hil-").tempdir()?;
-    if gdb_socket(folder.path()).as_os_str().len() <= SOCKET_PATH_MAX {
-        return Ok(folder);
-    }
-    tempfile::Builder::new().prefix("hil-").tempdir_in("/tmp")
 }
 
 fn qmp_socket(folder: &Path) -> PathBuf {

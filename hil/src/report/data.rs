@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::board::Board;
+use crate::error::Error;
 use crate::firmware::Image;
 use crate::history::Regression;
 use crate::inventory::Quarantine;
 use crate::link::{Counters, DeviceInfo, DeviceModel};
 use crate::log::Line;
+use crate::recovery::Step;
 use crate::report::SensorReport;
 use crate::verdict::{Stage, Verdict};
 
@@ -47,6 +49,8 @@ pub struct BoardReport {
     pub failure: Option<Failure>,
     /// The attempts before this one.
     pub attempts: Vec<Failure>,
+    /// How the board was brought back after the last attempt that failed.
+    pub recovery: Vec<Step>,
     /// Set while the rig's verdict counts for nothing.
     pub quarantine: Option<QuarantineReport>,
     /// What is true of the board.
@@ -337,6 +341,18 @@ impl RunReport {
     }
 }
 
+impl Failure {
+    /// Makes the failure of an attempt that ended with `error`.
+    #[must_use]
+    pub fn new(stage: Stage, error: &Error) -> Self {
+        Self {
+            stage,
+            verdict: Verdict::of(error),
+            cause: error.to_string(),
+        }
+    }
+}
+
 impl JobReport {
     /// Reports whether every layer and the output are equal.
     #[must_use]
@@ -363,6 +379,19 @@ impl BoardReport {
             Verdict::Flaky
         } else {
             Verdict::Pass
+        }
+    }
+}
+
+impl BoardReport {
+    /// Sets the verdict; it counts for nothing while `quarantine` lasts.
+    pub fn conclude(&mut self, quarantine: Option<&Quarantine>) {
+        let found = self.judge();
+        self.verdict = found;
+        if let Some(quarantine) = quarantine.filter(|it| it.is_active()) {
+            self.verdict = Verdict::Quarantined;
+            let quarantine = quarantine.clone();
+            self.quarantine = Some(QuarantineReport { found, quarantine });
         }
     }
 }

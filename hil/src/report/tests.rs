@@ -106,6 +106,7 @@ pub(crate) fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
         verdict: Verdict::Pass,
         failure: None,
         attempts: Vec::new(),
+        recovery: Vec::new(),
         quarantine: None,
         board: BoardFacts {
             name: name.to_owned(),

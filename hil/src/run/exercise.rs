@@ -4,9 +4,8 @@ use mambalite::picture::Picture;
 use mambalite_hil_wire::crc32;
 use mambalite_kernels::Tile;
 
-use super::{Order, Work, task::Task};
-use crate::bench::{Bench, check_identity};
-use crate::board::Board;
+use super::{Order, Stand, Work, task::Task};
+use crate::bench::{AnyLine, Bench, check_identity};
 use crate::controls;
 use crate::device::{Checked, Device};
 use crate::error::{Error, Result};
@@ -14,24 +13,25 @@ use crate::firmware::Image;
 use crate::flasher::{Flasher, check_fit};
 use crate::geometry;
 use crate::interrupt::Interrupt;
-use crate::link::Link;
-use crate::observer::Observer;
+use crate::observer::Watch;
+use crate::recovery;
 use crate::report::{
     BoardReport, Failure, Images, JobReport, Memory, PictureReport, Rect, SensorReport,
 };
+use crate::state::file_name;
 use crate::transport::Transport;
 use crate::verdict::{Stage, Verdict};
 
 /// Lines of the board's log that go into the report; all are in its file.
 const LOG_LINES: usize = 200;
 
-/// A board, its firmware, a model and pictures.
+/// A rig, its firmware, a model and pictures.
 pub(super) struct Exercise<'a> {
-    order: &'a Order,
-    board: &'a Board,
-    image: &'a Image,
-    work: &'a Work<'a>,
-    interrupt: &'a Interrupt,
+    pub(super) order: &'a Order,
+    pub(super) stand: &'a Stand,
+    pub(super) image: &'a Image,
+    pub(super) work: &'a Work<'a>,
+    pub(super) interrupt: &'a Interrupt,
 }
 
 /// Both sides of a magnified picture, put together from tiles.
@@ -41,65 +41,76 @@ struct Stitched {
 }
 
 impl<'a> Exercise<'a> {
-    pub(super) fn new(
-        order: &'a Order,
-        board: &'a Board,
-        image: &'a Image,
-        work: &'a Work<'a>,
-        interrupt: &'a Interrupt,
-    ) -> Self {
-        Self {
-            order,
-            board,
-            image,
-            work,
-            interrupt,
-        }
-    }
-
     /// Runs everything; what was found before an error is in `report` all the same.
     pub(super) fn run(
         &self,
-        board_idx: usize,
         report: &mut BoardReport,
         images: &mut Vec<Images>,
-        observer: &mut dyn Observer,
+        watch: &Watch<'_>,
     ) -> Result<()> {
-        let model = self.work.file.bytes();
-        check_fit(self.board, self.image, &self.order.model, model)?;
-        let log = format!("{}_{}.log", self.board.name, self.work.model.precision());
-        let log = self.order.out.join(log);
-        let (mut bench, link) = Bench::start(
-            self.board,
-            self.image,
-            model,
-            &log,
-            self.interrupt,
-            observer,
-        )?;
-        let outcome = self.shake_hands(link, report).and_then(|mut device| {
+        let (mut bench, mut device) = self.start(watch)?;
+        watch.begin(Stage::Handshake, 0);
+        let outcome = self.shake_hands(&mut device, report).and_then(|()| {
             let flasher = bench.flasher();
-            let outcome =
-                self.exercise(&mut device, flasher, (board_idx, report, images), observer);
-            report.link = *device.link.counters();
-            outcome
+            self.exercise(&mut device, flasher, (report, images), watch)
         });
+        report.link = *device.link.counters();
+        if let (Err(error), Some(task)) = (&outcome, self.work.tasks.first())
+            && !error.is_lasting()
+            && !self.interrupt.is_set()
+        {
+            let picture = controls::crop(&task.lr)?;
+            report.recovery = recovery::climb(&mut device, &mut bench, &picture, self.interrupt);
+        }
         report.log = bench.finish();
         let surplus = report.log.len().saturating_sub(LOG_LINES);
         report.log.drain(..surplus);
         outcome
     }
 
-    fn shake_hands<T: Transport>(
+    /// Starts the board with the firmware, and checks that it computes a small picture.
+    ///
+    /// # Errors
+    /// Those of [`Bench::start`] and [`recovery::health`].
+    pub(super) fn health(&self, watch: &Watch<'_>) -> Result<()> {
+        let Some(task) = self.work.tasks.first() else {
+            return Ok(());
+        };
+        let (bench, mut device) = self.start(watch)?;
+        let healthy = recovery::health(&mut device, &controls::crop(&task.lr)?);
+        let _ = bench.finish();
+        healthy
+    }
+
+    fn start(&self, watch: &Watch<'_>) -> Result<(Bench, Device<'a, AnyLine>)> {
+        let (model, board) = (self.work.file.bytes(), &self.stand.board);
+        check_fit(board, self.image, &self.order.model, model)?;
+        let precision = self.work.model.precision();
+        let log = format!("{}_{precision}.log", file_name(&self.stand.rig.name));
+        let log = self.order.out.join(log);
+        let limits = (self.stand.patience(), self.interrupt);
+        let (bench, link) = Bench::start(board, self.image, model, &log, limits, watch)?;
+        let device = Device::new(link, &self.stand.rig.name, self.work.model);
+        Ok((bench, device.with_references(&self.work.references)))
+    }
+
+    fn shake_hands(
         &self,
-        mut link: Link<T>,
+        device: &mut Device<'a, AnyLine>,
         report: &mut BoardReport,
-    ) -> Result<Device<'a, T>> {
-        let info = link.hello()?;
+    ) -> Result<()> {
+        let info = device.link.hello()?;
         report.device = Some((&info).into());
-        let (build_id, model) = (&self.image.build_id, &self.work.model);
-        check_identity(&info, self.board, build_id, &model.sha256())?;
-        Ok(Device::new(link, &self.board.name, model))
+        let (build_id, model) = (&self.image.build_id, self.work.model);
+        check_identity(&info, &self.stand.board, build_id, &model.sha256())?;
+        match &self.stand.rig.uid {
+            Some(uid) if *uid != hex::encode(info.uid) => Err(Error::Identity {
+                what: "unique id",
+                board: hex::encode(info.uid),
+                host: uid.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Sends every picture, then the faults.
@@ -107,21 +118,22 @@ impl<'a> Exercise<'a> {
         &self,
         device: &mut Device<'a, T>,
         flasher: &mut dyn Flasher,
-        (board_idx, report, images): (usize, &mut BoardReport, &mut Vec<Images>),
-        observer: &mut dyn Observer,
+        (report, images): (&mut BoardReport, &mut Vec<Images>),
+        watch: &Watch<'_>,
     ) -> Result<()> {
         let total = self.work.tasks.iter().map(|task| self.bytes(task)).sum();
-        observer.begin(&self.board.name, Stage::Stream, total);
+        watch.begin(Stage::Stream, total);
         // From here on the samples are of the pictures.
         device.link.sensors(true)?;
         let mut done = 0;
         for task in &self.work.tasks {
-            let stitched = self.picture(device, task, report, &mut done, observer)?;
+            let stitched = self.picture(device, task, report, &mut done, watch)?;
             let picture_idx = report.pictures.len();
             let (sr, reference) = self.pictures(task, stitched)?;
             report.pictures.push(self.save(task, &sr)?);
             images.push(Images {
-                board_idx,
+                // Its place is known when all rigs are done.
+                board_idx: 0,
                 picture_idx,
                 lr: task.lr.clone(),
                 sr,
@@ -131,13 +143,13 @@ impl<'a> Exercise<'a> {
         }
         // Before the faults: they start the board anew.
         let sensors = device.link.sensors(false)?;
-        let made_up = self.board.emulated().is_some();
+        let made_up = self.stand.board.is_virtual();
         report.sensors = sensors.map(|it| SensorReport::new(&it, made_up));
-        observer.end();
-        observer.begin(&self.board.name, Stage::Controls, controls::COUNT as u64);
-        self.controls(device, flasher, report, observer)?;
-        observer.end();
-        check_memory(&self.board.name, &report.memory)
+        watch.end();
+        watch.begin(Stage::Controls, controls::COUNT as u64);
+        self.controls(device, flasher, report, watch)?;
+        watch.end();
+        check_memory(&self.stand.rig.name, &report.memory)
     }
 
     /// Returns the bytes of LR picture that go to the board, halos included.
@@ -154,7 +166,7 @@ impl<'a> Exercise<'a> {
         task: &Task,
         report: &mut BoardReport,
         done: &mut u64,
-        observer: &mut dyn Observer,
+        watch: &Watch<'_>,
     ) -> Result<Stitched> {
         let len = task.bicubic.data().len();
         let mut stitched = Stitched {
@@ -170,7 +182,7 @@ impl<'a> Exercise<'a> {
                 .crop(padded.x, padded.y, padded.width, padded.height)?;
             let before = *done;
             let checked = device.check(&lr, &mut |acknowledged, _| {
-                observer.reach(before + acknowledged as u64);
+                watch.reach(before + acknowledged as u64);
             })?;
             *done += lr.data().len() as u64;
             self.stitch(task, &tile, &checked, &mut stitched);
@@ -209,11 +221,11 @@ impl<'a> Exercise<'a> {
 
     fn save(&self, task: &Task, sr: &Picture) -> Result<PictureReport> {
         let config = self.work.model.config();
-        let (stem, board) = (&task.stem, &self.board.name);
+        let (stem, rig) = (&task.stem, file_name(&self.stand.rig.name));
         let file = if self.order.precisions.len() > 1 {
-            format!("{stem}_{board}_{}.png", self.work.model.precision())
+            format!("{stem}_{rig}_{}.png", self.work.model.precision())
         } else {
-            format!("{stem}_{board}.png")
+            format!("{stem}_{rig}.png")
         };
         let path = self.order.out.join(&file);
         if path.exists() && same_file(&path, &task.path) {
@@ -236,7 +248,7 @@ impl<'a> Exercise<'a> {
         device: &mut Device<'a, T>,
         flasher: &mut dyn Flasher,
         report: &mut BoardReport,
-        observer: &mut dyn Observer,
+        watch: &Watch<'_>,
     ) -> Result<()> {
         let Some(task) = self.work.tasks.first() else {
             return Ok(());
@@ -266,12 +278,12 @@ impl<'a> Exercise<'a> {
         let mut subject = controls::Subject {
             device,
             flasher,
-            model_address: self.board.model_address(),
+            model_address: self.stand.board.model_address(),
             file: self.work.file,
             picture: &picture,
             good: &good,
         };
-        report.controls = controls::run(&mut subject, &mut |done| observer.reach(done))?;
+        report.controls = controls::run(&mut subject, &mut |done| watch.reach(done))?;
         Ok(())
     }
 }

@@ -1,35 +1,46 @@
 //! `hil run`: pictures through boards, compared bit for bit, with a report at the end.
 
+mod attempts;
+mod crew;
 mod exercise;
+pub mod golden;
+mod images;
+mod journal;
+mod permits;
+mod stand;
 mod task;
+mod work;
 
 use std::path::PathBuf;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use mambalite::model_file::ModelFile;
 use mambalite::registry;
 use mambalite::upscale::Executor;
-use mambalite_kernels::{Config, Model, Plan, Precision};
+use mambalite_kernels::Precision;
 
-use crate::board::{Board, Boards};
-use crate::error::{EXIT_BUG, EXIT_MISMATCH, EXIT_NOTHING, EXIT_PASS, Error, Result};
-use crate::firmware::{self, Image};
-use crate::geometry;
-use crate::interrupt::Interrupt;
-use crate::link::Counters;
-use crate::observer::Observer;
-use crate::report::{
-    self, BoardFacts, BoardReport, Failure, FirmwareFacts, Images, Memory, ModelFacts, Paths,
-    RunReport,
+use crate::board::Boards;
+use crate::error::{
+    EXIT_BUG, EXIT_CRASH, EXIT_FLAKY, EXIT_INTERRUPTED, EXIT_LINK, EXIT_MISMATCH, EXIT_NOTHING,
+    EXIT_PASS, EXIT_TIMEOUT, Error, Result,
 };
-use crate::verdict::{Stage, Verdict};
-use exercise::Exercise;
-use task::Task;
+use crate::firmware;
+use crate::interrupt::Interrupt;
+use crate::inventory::Rig;
+use crate::observer::Observer;
+use crate::report::{self, Images, Paths, RunReport};
+use crate::scratch;
+use crate::state::State;
+use crate::verdict::Verdict;
+use stand::Stand;
+use work::Work;
 
 /// What is to be run.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Names of the boards, run one after the other.
+    /// Rigs of benches. They are leased.
+    pub rigs: Vec<Rig>,
+    /// Names of boards that no bench has: virtual ones, made for this run.
     pub boards: Vec<String>,
     /// A picture, or a folder of pictures.
     pub input: PathBuf,
@@ -45,8 +56,45 @@ pub struct Order {
     pub out: PathBuf,
     /// Whether the firmware is built first.
     pub build: bool,
+    /// Whether what passed in an earlier run into the same folder is taken from there.
+    pub resume: bool,
+    /// Virtual boards that run at once; real ones all do.
+    pub jobs: usize,
+    /// Attempts after one that failed by what stands around the board, or by the line.
+    pub retries: usize,
+    /// How long a rig that another run has is waited for.
+    pub wait: Duration,
+    /// The longest time for one rig with one model and precision.
+    pub limit: Duration,
+    /// Where leases and golden firmware are.
+    pub state: State,
     /// The command line, for the report.
     pub command: String,
+}
+
+impl Order {
+    /// Makes an order for no rigs: a shipped model in its own precision, whole pictures.
+    #[must_use]
+    pub fn new(input: PathBuf, out: PathBuf, state: State) -> Self {
+        Self {
+            rigs: Vec::new(),
+            boards: Vec::new(),
+            input,
+            ground_truth: None,
+            model: registry::DEFAULT.to_owned(),
+            precisions: Vec::new(),
+            executor: Executor::Stream,
+            out,
+            build: true,
+            resume: false,
+            jobs: std::thread::available_parallelism().map_or(1, Into::into),
+            retries: 1,
+            wait: Duration::from_secs(60),
+            limit: Duration::from_secs(3600),
+            state,
+            command: String::new(),
+        }
+    }
 }
 
 /// How a run ended.
@@ -60,105 +108,84 @@ pub struct Outcome {
     pub exit_code: u8,
 }
 
-/// Runs an order and writes its report.
+/// Runs an order, all rigs at once, and writes its report.
 ///
-/// A board that fails does not keep the next ones from running; its failure is in the report.
+/// A rig that fails does not keep the others from running; its failure is in the report. What was
+/// found before the user stopped is in the report too.
 ///
 /// # Errors
-/// What makes the order impossible before the first board starts, [`Error::Interrupted`], and
-/// those of [`report::write`].
+/// What makes the order impossible before the first rig starts, and those of [`report::write`].
 pub fn run(
     order: &Order,
     boards: &Boards,
     interrupt: &Interrupt,
-    observer: &mut dyn Observer,
+    observer: &dyn Observer,
 ) -> Result<Outcome> {
     let (started, start) = (SystemTime::now(), Instant::now());
-    let chosen: Vec<Board> = order
-        .boards
-        .iter()
-        .map(|name| boards.load(name))
-        .collect::<Result<_>>()?;
+    scratch::sweep();
+    let stands = Stand::all(order, boards)?;
     let files = load_models(order)?;
-    let mut works = Vec::new();
-    for file in &files {
-        works.push(Work::new(order, file)?);
-    }
-    for board in &chosen {
+    let models: Vec<_> = files.iter().map(ModelFile::model).collect();
+    let works = files.iter().zip(&models);
+    let works = works.map(|(file, model)| Work::new(order, file, model));
+    let works: Vec<_> = works.collect::<Result<_>>()?;
+    for stand in &stands {
         for work in &works {
-            work.check_fit(order, board)?;
+            work.check_fit(order, stand)?;
         }
     }
     std::fs::create_dir_all(&order.out).map_err(Error::write(&order.out))?;
-
-    let mut reports = Vec::new();
-    let mut images = Vec::new();
-    let mut failed = EXIT_PASS;
-    // Of a firmware that was built before, the source is not known.
-    let revision = order.build.then(|| firmware::revision(boards)).flatten();
-    for board in &chosen {
-        let image = build(order, boards, board, interrupt, observer);
-        for work in &works {
-            let mut report = work.report(order, board);
-            let facts = |image| FirmwareFacts::new(image, revision.clone());
-            report.firmware = image.as_ref().ok().map(facts);
-            let outcome = match &image {
-                Ok(image) => {
-                    let exercise = Exercise::new(order, board, image, work, interrupt);
-                    exercise.run(reports.len(), &mut report, &mut images, observer)
-                }
-                Err(failure) => Err(Error::Prepare {
-                    cause: failure.to_string(),
-                    code: failure.exit_code(),
-                }),
-            };
-            observer.end();
-            match outcome {
-                Ok(()) => {}
-                Err(Error::Interrupted) => return Err(Error::Interrupted),
-                Err(error) => {
-                    failed = failed.max(error.exit_code());
-                    report.failure = Some(Failure {
-                        stage: Stage::Stream,
-                        verdict: Verdict::of(&error),
-                        cause: error.to_string(),
-                    });
-                }
-            }
-            interrupt.check()?;
-            report.verdict = report.judge();
-            observer.board(&report);
-            reports.push(report);
-        }
-    }
+    let crew = crew::Crew {
+        order,
+        boards,
+        stands: &stands,
+        works: &works,
+        // Of firmware that was built before, the source is not known.
+        revision: order.build.then(|| firmware::revision(boards)).flatten(),
+        interrupt,
+        observer,
+    };
+    let finished = crew.run();
+    let of_infra = finished.iter().filter_map(|it| it.code).max();
+    let (reports, images) = images::gather(finished);
+    let verdict = RunReport::worst(&reports);
     let report = RunReport {
         schema: report::SCHEMA,
         tool: concat!("hil ", env!("CARGO_PKG_VERSION")).to_owned(),
         command: order.command.clone(),
         started: humantime::format_rfc3339_seconds(started).to_string(),
         duration_s: start.elapsed().as_secs_f64(),
-        verdict: RunReport::worst(&reports),
+        verdict,
         boards: reports,
         regressions: Vec::new(),
     };
-    finish(order, report, &images, failed)
-}
-
-/// Writes the report.
-fn finish(order: &Order, report: RunReport, images: &[Images], failed: u8) -> Result<Outcome> {
-    let paths = report::write(&order.out, &report, images)?;
-    let exit_code = match report.verdict {
-        Verdict::Pass => EXIT_PASS,
-        Verdict::ControlMissed => EXIT_BUG,
-        Verdict::Mismatch => EXIT_MISMATCH,
-        Verdict::Skip | Verdict::Quarantined => EXIT_NOTHING,
-        _ => failed.max(EXIT_BUG),
+    let paths = report::write(&order.out, &report, &images)?;
+    let exit_code = if interrupt.is_set() {
+        EXIT_INTERRUPTED
+    } else {
+        exit_code(verdict, of_infra)
     };
     Ok(Outcome {
         report,
         paths,
         exit_code,
     })
+}
+
+/// Returns the exit code of a run: that of its worst verdict, or of the error where what stands
+/// around a board failed.
+fn exit_code(verdict: Verdict, of_infra: Option<u8>) -> u8 {
+    match verdict {
+        Verdict::Skip | Verdict::Quarantined => EXIT_NOTHING,
+        Verdict::Pass => EXIT_PASS,
+        Verdict::Flaky => EXIT_FLAKY,
+        Verdict::Infra => of_infra.unwrap_or(EXIT_BUG),
+        Verdict::Link => EXIT_LINK,
+        Verdict::Timeout => EXIT_TIMEOUT,
+        Verdict::Crash => EXIT_CRASH,
+        Verdict::ControlMissed => EXIT_BUG,
+        Verdict::Mismatch => EXIT_MISMATCH,
+    }
 }
 
 /// Loads the model in every precision asked for.
@@ -168,116 +195,4 @@ fn load_models(order: &Order) -> Result<Vec<ModelFile>> {
     }
     let load = |&precision| Ok(registry::load(&order.model, Some(precision))?);
     order.precisions.iter().map(load).collect()
-}
-
-fn build(
-    order: &Order,
-    boards: &Boards,
-    board: &Board,
-    interrupt: &Interrupt,
-    observer: &mut dyn Observer,
-) -> Result<Image> {
-    observer.begin(&board.name, Stage::Build, 0);
-    let mut crates = 0;
-    let image = firmware::build(boards, board, order.build, interrupt, &mut |_| {
-        crates += 1;
-        observer.reach(crates);
-    });
-    observer.end();
-    image
-}
-
-/// A model and what goes through it.
-struct Work<'a> {
-    file: &'a ModelFile,
-    model: Model<'a>,
-    tasks: Vec<Task>,
-}
-
-impl<'a> Work<'a> {
-    fn new(order: &Order, file: &'a ModelFile) -> Result<Self> {
-        let model = file.model();
-        let tasks = task::load(order, model.config())?;
-        Ok(Self { file, model, tasks })
-    }
-
-    /// Checks that every picture fits the memory of a board.
-    fn check_fit(&self, order: &Order, board: &Board) -> Result<()> {
-        for task in &self.tasks {
-            let size = (task.lr.width(), task.lr.height());
-            geometry::check(board, &self.model, &task.path, size, order.executor)?;
-        }
-        Ok(())
-    }
-
-    /// Begins the report of a board: what is known before it runs.
-    fn report(&self, order: &Order, board: &Board) -> BoardReport {
-        let config = self.model.config();
-        let widths = self.tasks.iter().map(|task| {
-            let (width, height) = (task.lr.width(), task.lr.height());
-            geometry::tiles(width, height, order.executor).padded_width_max()
-        });
-        let width = widths.max().unwrap_or(1);
-        let plan = Plan::microcontroller(&self.model, width);
-        // The firmware gathers one input row in front of the network's buffers.
-        let row_bytes = (width * config.channels).next_multiple_of(size_of::<u64>());
-        BoardReport {
-            rig: board.name.clone(),
-            verdict: Verdict::Skip,
-            failure: None,
-            attempts: Vec::new(),
-            quarantine: None,
-            board: BoardFacts::from(board),
-            firmware: None,
-            device: None,
-            model: ModelFacts {
-                name: order.model.clone(),
-                precision: self.model.precision().to_string(),
-                config: describe(config),
-                sha256: hex::encode(self.model.sha256()),
-            },
-            executor: match order.executor {
-                Executor::Stream => report::Executor::Stream,
-                Executor::Patch { tile, halo } => report::Executor::Patch { tile, halo },
-            },
-            memory: Memory {
-                flash_bytes: plan.flash_bytes,
-                flash_size_bytes: board
-                    .memory()
-                    .map_or(0, |it| it.model.capacity_bytes as usize),
-                arena_bytes: plan.arena_bytes + row_bytes,
-                arena_used_bytes: None,
-                arena_size_bytes: board.arena_bytes as usize,
-                object_bytes: plan.object_bytes,
-                stack_bytes: plan.stack_bytes,
-                stack_used_bytes: None,
-                stack_size_bytes: board.memory().map_or(0, |it| it.stack_bytes as usize),
-            },
-            link: Counters::default(),
-            jobs: Vec::new(),
-            first_difference: None,
-            controls: Vec::new(),
-            pictures: Vec::new(),
-            sensors: None,
-            log: Vec::new(),
-        }
-    }
-}
-
-/// Returns the shape of a network in one line.
-fn describe(config: &Config) -> String {
-    format!(
-        "x{}, {} channels, C {}, E {}, G {}, B {}, N {}, R {}, {:?} decay, {:?} anchor",
-        config.scale,
-        config.channels,
-        config.width,
-        config.inner,
-        config.groups,
-        config.blocks,
-        config.states,
-        config.dt_rank,
-        config.decay,
-        config.anchor
-    )
-    .to_lowercase()
 }

@@ -15,13 +15,13 @@ use std::time::Duration;
 use openssh::{
     ChildStdin, ChildStdout, ControlPersist, KnownHosts, Session, SessionBuilder, Stdio,
 };
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
 
-use super::socket_folder;
+use super::SOCKET_FOLDER_MAX;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::scratch::Scratch;
 
 /// Longest time for the connection to stand.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -58,7 +58,7 @@ pub(super) struct Connection {
     host: String,
     interrupt: Interrupt,
     /// Socket and log of the master.
-    _folder: TempDir,
+    _folder: Scratch,
 }
 
 /// How a command ended.
@@ -94,7 +94,7 @@ impl Connection {
             .enable_all()
             .build()
             .map_err(|e| fail(e.to_string()))?;
-        let folder = socket_folder().map_err(|e| fail(e.to_string()))?;
+        let folder = Scratch::new(SOCKET_FOLDER_MAX).map_err(|e| fail(e.to_string()))?;
         let mut builder = SessionBuilder::default();
         builder
             .known_hosts_check(KnownHosts::Strict)

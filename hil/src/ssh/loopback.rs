@@ -10,12 +10,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mambalite_hil_toolchain::{apt_install, find_program};
-use tempfile::TempDir;
 
 use super::connection::Destination;
 use super::tree::Tree;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::scratch::Scratch;
 
 /// The SSH server. It wants to be called by its full path, and users have no `sbin` on theirs.
 pub const SERVER: &str = "/usr/sbin/sshd";
@@ -43,7 +43,7 @@ pub struct Loopback {
     emulator: PathBuf,
     server: Child,
     tree: Tree,
-    folder: TempDir,
+    folder: Scratch,
 }
 
 /// Returns the Debian packages that playing such a computer needs and that are not there.
@@ -93,7 +93,7 @@ impl Loopback {
                 command: apt_install(&missing),
             });
         };
-        let folder = tempfile::Builder::new().prefix("hil-").tempdir();
+        let folder = Scratch::new(usize::MAX);
         let folder = folder.map_err(|e| fail(format!("make a folder: {e}")))?;
         make_keys(folder.path()).map_err(fail)?;
         let tree = Tree::start(&folder.path().join("root"))

@@ -12,8 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use crate::board::{Board, Reach};
 use crate::error::{Error, Result};
 use crate::firmware::Image;
@@ -296,13 +294,4 @@ fn last_words(log: &Path) -> String {
         [] => String::new(),
         last => format!("; it said: {}", last.join(" | ")),
     }
-}
-
-/// Makes a folder for a socket, its path short enough for the system.
-fn socket_folder() -> std::io::Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix("hil-").tempdir()?;
-    if folder.path().as_os_str().len() <= SOCKET_FOLDER_MAX {
-        return Ok(folder);
-    }
-    tempfile::Builder::new().prefix("hil-").tempdir_in("/tmp")
 }

@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
 use mambalite::model_file::ModelFile;
-use mambalite::upscale::Executor;
 use mambalite_hil::bench::check_identity;
 use mambalite_hil::board::{Board, Boards};
 use mambalite_hil::device::Device;
@@ -18,6 +17,7 @@ use mambalite_hil::link::{Link, Patience};
 use mambalite_hil::observer::Silent;
 use mambalite_hil::run::{self, Order};
 use mambalite_hil::ssh::{Loopback, SshLine, Station, missing_packages};
+use mambalite_hil::state::State;
 use mambalite_hil::verdict::Verdict;
 use mambalite_hil::{Error, controls};
 
@@ -171,18 +171,13 @@ fn qemu_the_virtual_jetson_computes_what_the_host_computes() {
     let (input, model) = (folder.path().join("lr.png"), folder.path().join("m.mls"));
     picture(24, 20).save(&input).unwrap();
     invented(4).save(&model).unwrap();
+    let state = State::at(folder.path().join("state"));
     let order = Order {
         boards: vec![BOARD.to_owned()],
-        input,
-        ground_truth: None,
         model: model.display().to_string(),
-        precisions: Vec::new(),
-        executor: Executor::Stream,
-        out: folder.path().join("out"),
-        build: true,
-        command: "test".to_owned(),
+        ..Order::new(input, folder.path().join("out"), state)
     };
-    let outcome = run::run(&order, &boards(), &Interrupt::default(), &mut Silent).unwrap();
+    let outcome = run::run(&order, &boards(), &Interrupt::default(), &Silent).unwrap();
     let board = &outcome.report.boards[0];
     let why = (&board.failure, &board.first_difference, &board.controls);
     assert_eq!(board.verdict, Verdict::Pass, "{why:?}");
@@ -371,6 +366,7 @@ fn stop_with(name: &str) -> Option<i32> {
     let temporary = folder.path().join("t");
     std::fs::create_dir(&temporary).unwrap();
     command.env("TMPDIR", &temporary);
+    command.env("HIL_STATE", folder.path().join("state"));
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     let mut child = command
         .stdout(Stdio::null())

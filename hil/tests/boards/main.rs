@@ -8,6 +8,7 @@
 mod clean_line;
 mod controls;
 mod damaged_line;
+mod farm;
 mod flashable;
 mod in_process;
 mod jetson;

@@ -9,8 +9,8 @@ use mambalite_hil::error::EXIT_LINK;
 use mambalite_hil::firmware;
 use mambalite_hil::flasher::{Flasher, check_fit};
 use mambalite_hil::interrupt::Interrupt;
-use mambalite_hil::link::{Damage, DeviceModel};
-use mambalite_hil::observer::Silent;
+use mambalite_hil::link::{Damage, DeviceModel, Patience};
+use mambalite_hil::observer::{Silent, Watch};
 use mambalite_hil::qemu::Qemu;
 use mambalite_hil::transport::Transport;
 
@@ -53,8 +53,9 @@ fn exercise(name: &str) {
     check_fit(&board, &image, "invented", file.bytes()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
+    let (limits, watch) = ((Patience::default(), &interrupt), Watch::new(&Silent, name));
     let (mut bench, mut link) =
-        Bench::start(&board, &image, file.bytes(), &log, &interrupt, &mut Silent).unwrap();
+        Bench::start(&board, &image, file.bytes(), &log, limits, &watch).unwrap();
     let info = link.hello().unwrap();
     check_identity(&info, &board, &image.build_id, &model.sha256()).unwrap();
     assert_eq!(link.echo(&[0, 1, 2, 0xff].repeat(2000)).unwrap(), 0);

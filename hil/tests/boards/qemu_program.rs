@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mambalite::picture::{Color, Picture};
 use mambalite::upscale::{Executor, upscale};
 use mambalite_hil::board::Boards;
-use mambalite_hil::error::{EXIT_INPUT, EXIT_INTERRUPTED, EXIT_MISSING};
+use mambalite_hil::error::{EXIT_FLAKY, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_LINK, EXIT_MISSING};
 use mambalite_hil::firmware;
 use mambalite_hil::interrupt::Interrupt;
 use tempfile::TempDir;
@@ -47,6 +47,7 @@ impl Setup {
         command.arg("--model").arg(self.path("model.mls"));
         command.arg("--input").arg(self.path("in.png"));
         command.arg("--out").arg(self.path("out"));
+        command.env("HIL_STATE", self.path("state"));
         command.current_dir(env!("CARGO_MANIFEST_DIR"));
         command
             .stdin(Stdio::null())
@@ -174,21 +175,20 @@ fn a_killed_run_leaves_no_emulator() {
 }
 
 #[test]
-fn an_emulator_that_dies_is_a_failed_run() {
+fn an_emulator_that_dies_is_a_failed_run_and_a_pass_after_it_is_flaky() {
     if !can_run() {
         return;
     }
-    let setup = Setup::new(200, 200);
-    let mut child = setup.command().spawn().unwrap();
-    let emulator = wait_for_emulator(&mut child);
-    signal(emulator, "KILL");
-    let output = child.wait_with_output().unwrap();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(
-        code(&output),
-        Some(mambalite_hil::error::EXIT_LINK),
-        "{out}{err}"
-    );
+    let setup = Setup::new(60, 60);
+    for (retries, expected) in [("0", EXIT_LINK), ("1", EXIT_FLAKY)] {
+        let mut command = setup.command();
+        let mut child = command.args(["--retries", retries]).spawn().unwrap();
+        let emulator = wait_for_emulator(&mut child);
+        signal(emulator, "KILL");
+        let output = child.wait_with_output().unwrap();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(code(&output), Some(expected), "{out}{err}");
+    }
 }
 
 #[test]

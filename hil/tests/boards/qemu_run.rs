@@ -11,6 +11,7 @@ use mambalite_hil::firmware::find_toolchain;
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::observer::Silent;
 use mambalite_hil::run::{self, Order, Outcome};
+use mambalite_hil::state::State;
 use mambalite_hil::verdict::Verdict;
 use mambalite_hil_toolchain::find_program;
 use mambalite_kernels::Precision;
@@ -39,19 +40,15 @@ pub(crate) fn can_run() -> bool {
 fn run(folder: &TempDir, model: &str, precisions: &[Precision]) -> Outcome {
     let input = folder.path().join("lr.png");
     picture(24, 20).save(&input).unwrap();
+    let state = State::at(folder.path().join("state"));
     let order = Order {
         boards: BOARDS.map(str::to_owned).to_vec(),
-        input,
-        ground_truth: None,
         model: model.to_owned(),
         precisions: precisions.to_vec(),
-        executor: Executor::Stream,
-        out: folder.path().join("out"),
-        build: true,
-        command: "test".to_owned(),
+        ..Order::new(input, folder.path().join("out"), state)
     };
     let boards = Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
-    run::run(&order, &boards, &Interrupt::default(), &mut Silent).unwrap()
+    run::run(&order, &boards, &Interrupt::default(), &Silent).unwrap()
 }
 
 /// Checks that every run passed, with one job and all controls.

@@ -3,13 +3,14 @@
 use maud::{Markup, html};
 
 use super::badge;
+use crate::recovery::Step;
 use crate::report::{BoardReport, Failure, QuarantineReport};
 
 /// Returns the cards, nothing for a plain run.
 pub(super) fn cards(entry: &BoardReport) -> Markup {
     html! {
         @if let Some(found) = &entry.quarantine { (quarantine(found)) }
-        @if !entry.attempts.is_empty() { (attempts(&entry.attempts)) }
+        @if !entry.attempts.is_empty() { (attempts(&entry.attempts, &entry.recovery)) }
     }
 }
 
@@ -28,7 +29,7 @@ fn quarantine(found: &QuarantineReport) -> Markup {
     }
 }
 
-fn attempts(attempts: &[Failure]) -> Markup {
+fn attempts(attempts: &[Failure], recovery: &[Step]) -> Markup {
     html! {
         section.card.notice {
             h3 { "Attempts before this one" }
@@ -47,6 +48,18 @@ fn attempts(attempts: &[Failure]) -> Markup {
                     }
                 }
             }
+            @if !recovery.is_empty() {
+                p.note { "Brought back by:" }
+                ul.steps { @for step in recovery { li { (step.rung.words()) ": " (outcome(step)) } } }
+            }
         }
+    }
+}
+
+fn outcome(step: &Step) -> &str {
+    match &step.detail {
+        None if step.helped => "it helped",
+        None => "it did not help",
+        Some(detail) => detail,
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::history::{self, Series, Thresholds};
 use crate::inventory::Quarantine;
+use crate::recovery::{Rung, Step};
 
 /// Name of a rig, its board and core.
 const RIGS: [(&str, &str, &str); 10] = [
@@ -101,6 +102,13 @@ fn tonight(rig: &str, precision: &str, entry: &mut BoardReport) {
         ("bench-m4-left", "f32") => {
             let cause = "use the line to the board: the port vanished";
             entry.attempts = vec![failure(Verdict::Link, Stage::Stream, cause)];
+            let step = |rung, detail: Option<&str>| Step {
+                rung,
+                helped: detail.is_none(),
+                detail: detail.map(str::to_owned),
+            };
+            let still = "use the line to the board: the port is not there";
+            entry.recovery = vec![step(Rung::Reset, Some(still)), step(Rung::Reopen, None)];
         }
         ("bench-m33", _) => {
             let cause = "wait for the handshake: nothing for 3 s";
