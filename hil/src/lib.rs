@@ -13,6 +13,7 @@ pub mod crash;
 pub mod device;
 pub mod error;
 pub mod fault;
+pub mod events;
 pub mod firmware;
 pub mod flasher;
 pub mod geometry;
@@ -34,5 +35,6 @@ pub mod state;
 pub mod supply;
 pub mod transport;
 pub mod verdict;
+pub mod watch;
 
 pub use error::{Error, Result};

@@ -30,11 +30,13 @@ pub(crate) enum Purpose {
     Peers,
     /// Install the assembler of the GPU's code.
     DeviceCode,
+    /// Look at a report in a browser.
+    Browser,
 }
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Firmware,
         Self::InstructionCounts,
         Self::VirtualBoards,
@@ -44,6 +46,7 @@ impl Purpose {
         Self::DemoPicture,
         Self::Peers,
         Self::DeviceCode,
+        Self::Browser,
     ];
 
     /// Returns the packages this needs that are not there.
@@ -63,6 +66,8 @@ impl Purpose {
             Self::Peers => peers::missing_packages(),
             Self::DeviceCode if has_venv() => Vec::new(),
             Self::DeviceCode => vec!["python3-venv"],
+            Self::Browser if find_program("chromium").is_some() => Vec::new(),
+            Self::Browser => vec!["chromium"],
         }
     }
 }

@@ -1,11 +1,15 @@
 //! The command line: arguments, exit codes, and one file for each command.
 
+mod bisect;
 mod boards;
 mod faults;
+mod history;
 mod lease;
 mod output;
 mod progress;
+mod report;
 mod run;
+mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -21,7 +25,7 @@ Exit codes:
   0    every bit is equal and every negative control was caught
   1    a fault of this program or of the firmware's build, or a negative control was missed
   2    wrong usage, or input that cannot be used
-  3    the board computed something else than the reference
+  3    the board computed something else than the reference, or a measure is worse than it may be
   4    nothing was run
   5    a board, the emulator or the toolchain is missing
   6    the board did not answer in time
@@ -47,6 +51,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Cmd),
+    History(history::Cmd),
+    Bisect(bisect::Cmd),
+    Report(report::Cmd),
+    Watch(watch::Cmd),
     #[command(subcommand)]
     Boards(boards::Cmd),
     #[command(subcommand)]
@@ -60,6 +68,10 @@ pub(crate) fn main() -> ExitCode {
     let output = Output { json };
     let outcome = catch_unwind(AssertUnwindSafe(|| match command {
         Command::Run(cmd) => cmd.run(output),
+        Command::History(cmd) => cmd.run(output),
+        Command::Bisect(cmd) => cmd.run(output),
+        Command::Report(cmd) => cmd.run(output),
+        Command::Watch(cmd) => cmd.run(output),
         Command::Boards(cmd) => cmd.run(output),
         Command::Lease(cmd) => cmd.run(output),
         Command::Faults(cmd) => cmd.run(output),

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Measure, compare::Bound};
-use super::{Series, Test, Thresholds};
+use super::compare::Bound;
+use super::{Better, Measure, Point, Series, Test, Thresholds};
 
 /// Returns `{benchmark: {measure: {value, lower_value, upper_value}}}` of the newest point of each
 /// series. A benchmark is `rig/model/precision`; the bound that the earlier points set is on the
@@ -18,22 +18,15 @@ pub fn bmf(series: &[Series], thresholds: &Thresholds) -> Value {
         let subject = &it.subject;
         let name = format!("{}/{}/{}", subject.rig, subject.model, subject.precision);
         let mut metric = json!({ "value": newest.value });
-        let samples = earlier
-            .iter()
-            .rev()
-            .filter(|it| it.verdict == "pass" || it.verdict == "flaky");
-        let samples: Vec<f64> = samples
-            .take(thresholds.window())
-            .map(|it| it.value)
-            .collect();
+        let samples = samples(earlier, thresholds.window());
         let test = thresholds.test(subject, &it.measure);
         let measure = Measure::find(&it.measure).filter(|_| test != Test::Informative);
         if let Some(measure) = measure
             && let Some(bound) = Bound::of(test, measure.better, &samples)
         {
             let side = match measure.better {
-                super::Better::Lower => "upper_value",
-                super::Better::Higher => "lower_value",
+                Better::Lower => "upper_value",
+                Better::Higher => "lower_value",
             };
             metric[side] = bound.limit.into();
         }
@@ -41,4 +34,12 @@ pub fn bmf(series: &[Series], thresholds: &Thresholds) -> Value {
         benchmark[it.measure.as_str()] = metric;
     }
     Value::Object(benchmarks)
+}
+
+/// Returns the values that count, the newest first, back to the last that was accepted.
+fn samples(points: &[Point], window: usize) -> Vec<f64> {
+    let accepted = points.iter().rposition(|it| it.accepted).unwrap_or(0);
+    let since = points.iter().skip(accepted).rev();
+    let passed = since.filter(|it| it.verdict == "pass" || it.verdict == "flaky");
+    passed.take(window).map(|it| it.value).collect()
 }

@@ -113,8 +113,7 @@ impl History {
     /// Compares a run with the nights before. Runs recorded later than it are among them, so ask
     /// before [`History::record`].
     ///
-    /// A rig whose run did not come to its end, or that is in quarantine, is not compared: its
-    /// verdict says enough.
+    /// Only rigs that passed are compared: another verdict says enough.
     ///
     /// # Errors
     /// [`HistoryError::Database`](super::HistoryError::Database).
@@ -201,9 +200,6 @@ impl History {
     /// Tells where a board that equals its reference differs from the last night: then the
     /// reference changed too.
     fn compare_bits(&self, board: &BoardReport, subject: &Subject) -> Result<Option<Regression>> {
-        if !matches!(board.verdict, Verdict::Pass | Verdict::Flaky) {
-            return Ok(None);
-        }
         let (old, new) = (self.digests(subject)?, digests::of(board));
         if old.is_empty() || old == new {
             return Ok(None);
@@ -240,7 +236,7 @@ impl History {
 }
 
 /// Writes a number without a tail of zeros.
-pub(super) fn plain(value: f64) -> String {
+pub(crate) fn plain(value: f64) -> String {
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -28,6 +28,7 @@ use crate::report::RunReport;
 
 pub use bmf::bmf;
 pub use compare::Regression;
+pub(crate) use compare::plain;
 pub use digests::Digest;
 pub use measure::{Better, Measure};
 pub use query::{Filter, Point, Series};

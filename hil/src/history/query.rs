@@ -46,6 +46,8 @@ pub struct Point {
     pub value: f64,
     /// How the run of the board ended, as `pass`; what a quarantine hides is shown.
     pub verdict: String,
+    /// Whether later runs are held against this one and those after it only.
+    pub accepted: bool,
     /// SHA-256 of the firmware's ELF file, hex.
     pub firmware: Option<String>,
     /// Git's description of the firmware's source.
@@ -65,7 +67,7 @@ impl History {
         let mut statement = self.connection.prepare_cached(
             "SELECT * FROM (
                 SELECT rig, subject.board, model, model_sha256, precision, workload, name, unit,
-                    run_id, started, value, found, firmware, revision, board_run.id AS board_run_id,
+                    run_id, started, value, found, accepted, firmware, revision, board_run.id AS board_run_id,
                     row_number() OVER (
                         PARTITION BY subject_id, name ORDER BY board_run.id DESC) AS age
                 FROM measurement
@@ -135,6 +137,7 @@ fn parse(row: &Row<'_>) -> rusqlite::Result<(Subject, String, String, Point)> {
         started: row.get("started")?,
         value: row.get("value")?,
         verdict: row.get("found")?,
+        accepted: row.get("accepted")?,
         firmware: row.get("firmware")?,
         revision: row.get("revision")?,
     };

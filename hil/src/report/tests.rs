@@ -1,5 +1,9 @@
 //! Tests of both files of a report, over a run made up for them.
 
+mod browser;
+mod files;
+mod night;
+
 use std::collections::BTreeSet;
 
 use mambalite::picture::Picture;
@@ -70,6 +74,23 @@ fn control(name: &str, what: &str, caught: bool) -> ControlReport {
     }
 }
 
+fn controls() -> Vec<ControlReport> {
+    vec![
+        control("input bit", "bit 3 of sample 1,201 of the LR picture", true),
+        control(
+            "weight bit",
+            "bit 6 of byte 4,400 of the model in flash",
+            true,
+        ),
+        control(
+            "expected bit",
+            "bit 0 of sample 77 of the expected output",
+            true,
+        ),
+        control("frame bit", "bit 900 of data frame 2 on the line", true),
+    ]
+}
+
 pub(crate) fn silence(cause: &str) -> Failure {
     Failure {
         stage: Stage::Handshake,
@@ -95,12 +116,7 @@ pub(crate) fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
             target: "thumbv7em-none-eabihf".to_owned(),
             machine: Some("mps2-an500".to_owned()),
         },
-        firmware: Some(FirmwareFacts {
-            sha256: "0f".repeat(32),
-            build_id: "2ef7bde608ce5404e97d5f042f95f89f1c232871".to_owned(),
-            flash_bytes: 91_344,
-            revision: Some("a1b2c3d4e5f6".to_owned()),
-        }),
+        firmware: Some(firmware()),
         device: Some(device(sha256)),
         model: ModelFacts {
             name: "student-x4".to_owned(),
@@ -121,20 +137,7 @@ pub(crate) fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
         },
         jobs: (0..4).map(|tile| job(tile, equal || tile != 2)).collect(),
         first_difference: (!equal).then(difference),
-        controls: vec![
-            control("input bit", "bit 3 of sample 1,201 of the LR picture", true),
-            control(
-                "weight bit",
-                "bit 6 of byte 4,400 of the model in flash",
-                true,
-            ),
-            control(
-                "expected bit",
-                "bit 0 of sample 77 of the expected output",
-                true,
-            ),
-            control("frame bit", "bit 900 of data frame 2 on the line", true),
-        ],
+        controls: controls(),
         pictures: vec![PictureReport {
             name: "astronaut".to_owned(),
             lr_size: [32, 24],
@@ -157,6 +160,15 @@ pub(crate) fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
     };
     entry.verdict = entry.judge();
     entry
+}
+
+fn firmware() -> FirmwareFacts {
+    FirmwareFacts {
+        sha256: "0f".repeat(32),
+        build_id: "2ef7bde608ce5404e97d5f042f95f89f1c232871".to_owned(),
+        flash_bytes: 91_344,
+        revision: Some("a1b2c3d4e5f6".to_owned()),
+    }
 }
 
 fn device(sha256: &str) -> DeviceFacts {
@@ -271,7 +283,7 @@ fn images(board_idx: usize, equal: bool) -> Images {
 }
 
 fn page(report: &RunReport, images: &[Images]) -> String {
-    html::render(report, images).unwrap().into_string()
+    html::render(report, images, &[]).unwrap().into_string()
 }
 
 #[test]

@@ -89,11 +89,11 @@ impl History {
         let (Some(good_entry), Some(bad_entry)) = (entries.get(good), entries.get(bad)) else {
             return Err(nothing("no such firmware".to_owned()).into());
         };
-        let criterion = criterion(measure, good_entry, bad_entry)?;
         if good >= bad {
             let cause = "the good firmware is not older than the bad one".to_owned();
             return Err(HistoryError::Bisect { cause }.into());
         }
+        let criterion = criterion(measure, good_entry, bad_entry)?;
         let between = entries.into_iter().take(bad + 1).skip(good);
         Ok(Case {
             subject,
@@ -140,6 +140,9 @@ impl History {
                  LEFT JOIN measurement ON board_run_id = board_run.id AND name = ?6
                  WHERE rig = ?1 AND subject.board = ?2 AND model_sha256 = ?3 AND precision = ?4
                     AND workload = ?5
+                    AND (?6 IS NULL OR board_run.id >= coalesce((
+                        SELECT max(id) FROM board_run AS own
+                        WHERE own.subject_id = subject.id AND accepted = 1), 0))
                  GROUP BY sha256 ORDER BY first",
             )?;
             let [rig, board, model, precision, workload] = subject.key();
@@ -172,16 +175,16 @@ fn position(entries: &[Entry], name: &str) -> Result<usize> {
     Ok(found.ok_or_else(|| HistoryError::Nothing { what: what() })?)
 }
 
-/// Returns the newest entry before `bad` that passed, or that `bad` is worse than by more than
-/// the threshold.
+/// Returns the newest entry before `bad` that passed; of a measure, the newest that is nearer to
+/// the best than to the bad end, where that is worse than the best by more than the threshold.
 fn newest_good(entries: &[Entry], bad: usize, measure: Option<(&Measure, Test)>) -> Option<usize> {
+    let earlier = || entries.iter().take(bad);
     let Some((measure, test)) = measure else {
-        return entries
-            .iter()
-            .take(bad)
-            .rposition(|it| rule_verdict(it.verdict) == Ruling::Good);
+        return earlier().rposition(|it| rule_verdict(it.verdict) == Ruling::Good);
     };
     let value = entries.get(bad)?.value?;
+    let samples: Vec<f64> = earlier().filter_map(|it| it.value).collect();
+    let best = Bound::of(Test::Exact, measure.better, &samples)?.baseline;
     // One value has no spread: of a statistical test the least change that matters is left.
     let test = match test {
         Test::Statistical {
@@ -195,12 +198,12 @@ fn newest_good(entries: &[Entry], bad: usize, measure: Option<(&Measure, Test)>)
         Test::Informative => Test::Exact,
         other => other,
     };
-    entries.iter().take(bad).rposition(|it| {
-        let bound = it
-            .value
-            .and_then(|value| Bound::of(test, measure.better, &[value]));
-        bound.is_some_and(|it| it.is_broken(measure.better, value))
-    })
+    if !Bound::of(test, measure.better, &[best])?.is_broken(measure.better, value) {
+        return None;
+    }
+    let limit = f64::midpoint(best, value);
+    let is_good = |value| rule_value(measure.better, limit, value) == Ruling::Good;
+    earlier().rposition(|it| it.value.is_some_and(is_good))
 }
 
 fn criterion(

@@ -130,7 +130,7 @@ fn the_ends_can_be_named_and_must_be_in_order() {
     for (order, word) in [
         (named(hash(3), hash(1)), "not older than the bad one"),
         (named(Some("none".to_owned()), None), "no firmware `none`"),
-        (named(None, hash(0)), "no good firmware before"),
+        (named(None, hash(0)), "has no verdict about the firmware"),
         (
             case(
                 &history,

@@ -348,6 +348,11 @@ fn the_newest_values_come_out_in_benchers_format() {
     assert_eq!(own["cycles"]["upper_value"], 1001.0);
     assert_eq!(own["psnr"]["lower_value"], 29.534 - 0.005);
     assert_eq!(own["wall"]["upper_value"], serde_json::Value::Null);
+    history.record(&night(3, 2000)).unwrap();
+    history.accept("rig").unwrap();
+    history.record(&night(4, 2000)).unwrap();
+    let later = bmf(&history.series(&Filter::default()).unwrap(), &thresholds());
+    assert_eq!(later["rig/student-x4/f32"]["cycles"]["upper_value"], 2002.0);
     for metric in own.as_object().unwrap().values() {
         assert!(metric["value"].is_number());
     }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::number::{count, duration, grouped, percent, size};
-use super::{badge, crash, difference, pictures, sensors};
+use super::{attempts, badge, crash, difference, pictures, sensors};
 use crate::error::Result;
 use crate::link::Counters;
 use crate::log::Line;
@@ -15,7 +15,12 @@ const JOBS_LISTED_MAX: usize = 4;
 const JOBS_OPEN_MAX: usize = 6;
 
 /// Returns the section of one board.
-pub(super) fn section(board_idx: usize, entry: &BoardReport, images: &[&Images]) -> Result<Markup> {
+pub(super) fn section(
+    board_idx: usize,
+    entry: &BoardReport,
+    images: &[&Images],
+    trends: &Markup,
+) -> Result<Markup> {
     let mut shown = Vec::new();
     for (picture_idx, picture) in entry.pictures.iter().enumerate() {
         let own = images.iter().find(|it| it.picture_idx == picture_idx);
@@ -24,21 +29,24 @@ pub(super) fn section(board_idx: usize, entry: &BoardReport, images: &[&Images])
     Ok(html! {
         article id=(format!("board-{board_idx}")) {
             div.title {
-                h2 { (entry.board.name) }
+                h2 { (entry.rig) }
+                @if entry.rig != entry.board.name { span.chip { (entry.board.name) } }
                 span.chip { (entry.board.core) }
                 span.chip { (entry.model.name) }
                 span.chip { (entry.model.precision) }
                 (badge(entry.verdict))
             }
             @if let Some(failure) = &entry.failure {
-                section.card.alarm { h3 { "Not finished" } pre { (failure.cause) } }
+                section.card.alarm { h3 { "Not finished: " (failure.stage.word()) } pre { (failure.cause) } }
             }
             @if let Some(crash) = &entry.crash { (crash::card(crash)) }
+            (attempts::cards(entry))
             @if let Some(found) = &entry.first_difference { (difference::panel(entry, found)) }
             @for picture in &shown { (picture) }
             div.grid {
                 (controls(&entry.controls))
                 (memory(&entry.memory))
+                (trends)
                 (identity(entry))
                 (link(&entry.link))
                 (sensors::card(entry.sensors.as_ref()))
@@ -62,6 +70,13 @@ fn identity(entry: &BoardReport) -> Markup {
                 dd {
                     @if let Some(machine) = &board.machine { "QEMU, " code { (machine) } }
                     @else { "hardware" }
+                }
+                @if let Some(firmware) = &entry.firmware {
+                    dt { "Firmware SHA-256" } dd { code { (firmware.sha256) } }
+                    dt { "Firmware flash" } dd { (grouped(firmware.flash_bytes)) " bytes" }
+                    @if let Some(revision) = &firmware.revision {
+                        dt { "Firmware source" } dd { code { (revision) } }
+                    }
                 }
                 @if let Some(device) = &entry.device {
                     dt { "CPUID" } dd { code { (device.cpuid) } }

@@ -3,12 +3,15 @@
 //! All text goes through `maud`, which escapes it; what is put in raw are the style sheet and
 //! the script of this folder. The page forbids itself, by its content policy, to load anything.
 
+mod attempts;
 mod board;
 mod crash;
 mod difference;
-mod number;
+mod matrix;
+pub(super) mod number;
 mod pictures;
 mod sensors;
+mod trends;
 
 use std::path::Path;
 
@@ -17,9 +20,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{BoardReport, Images, JobReport, RunReport};
 use crate::error::Result;
+use crate::history::Series;
 use crate::verdict::Verdict;
 pub use crash::card as crash_card;
-use number::{count, duration, grouped};
+use number::{duration, grouped};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("compare.js");
@@ -29,23 +33,29 @@ const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inlin
      script-src 'unsafe-inline'";
 
 /// Writes the page.
-pub(super) fn write(path: &Path, report: &RunReport, images: &[Images]) -> Result<()> {
-    let page = render(report, images)?.into_string();
+pub(super) fn write(
+    path: &Path,
+    report: &RunReport,
+    images: &[Images],
+    series: &[Series],
+) -> Result<()> {
+    let page = render(report, images, series)?.into_string();
     atomic_file::write(path, |out| out.write_all(page.as_bytes()))?;
     Ok(())
 }
 
 /// Returns the whole page.
-pub(super) fn render(report: &RunReport, images: &[Images]) -> Result<Markup> {
+pub(super) fn render(report: &RunReport, images: &[Images], series: &[Series]) -> Result<Markup> {
     let mut sections = Vec::new();
     for (board_idx, entry) in report.boards.iter().enumerate() {
         let own: Vec<&Images> = images
             .iter()
             .filter(|it| it.board_idx == board_idx)
             .collect();
-        sections.push(board::section(board_idx, entry, &own)?);
+        let trends = trends::card(report, entry, series);
+        sections.push(board::section(board_idx, entry, &own, &trends)?);
     }
-    let headline = headline(report.verdict);
+    let headline = headline(report);
     Ok(html! {
         (DOCTYPE)
         html lang="en" {
@@ -61,7 +71,11 @@ pub(super) fn render(report: &RunReport, images: &[Images]) -> Result<Markup> {
                 (top(report))
                 main {
                     (banner(report))
-                    @if report.boards.len() > 1 { (overview(report)) }
+                    (trends::regressions(&report.regressions))
+                    @if report.boards.len() > 1 {
+                        (overview(report))
+                        (matrix::card(report))
+                    }
                     @for section in &sections { (section) }
                 }
                 footer {
@@ -95,16 +109,17 @@ fn banner(report: &RunReport) -> Markup {
         (caught + usize::from(control.caught), planted + 1)
     });
     html! {
-        section class=(format!("banner {}", tone(report.verdict))) {
+        section class=(format!("banner {}", tone_of_run(report))) {
             div.verdict {
                 span.sign aria-hidden="true" { (sign(report.verdict)) }
                 div {
-                    h1 { (headline(report.verdict)) }
+                    h1 { (headline(report)) }
                     p { (explanation(report.verdict, planted > 0)) }
+                    @if boards.len() > 1 { (tally(boards)) }
                 }
             }
             dl.figures {
-                (figure("Boards", grouped(boards.len()), None))
+                (figure("Runs of boards", grouped(boards.len()), None))
                 (figure("Jobs", grouped(jobs.len()), None))
                 (figure("Layer digests equal", grouped(equal), Some(grouped(layers))))
                 (figure("Planted faults caught", grouped(caught), Some(grouped(planted))))
@@ -123,6 +138,22 @@ fn figure(name: &str, value: String, of: Option<String>) -> Markup {
     }
 }
 
+/// How many runs of boards ended in which way, the worst first.
+fn tally(boards: &[BoardReport]) -> Markup {
+    html! {
+        p.tally {
+            @for verdict in Verdict::ALL.into_iter().rev() {
+                @let count = boards.iter().filter(|it| it.verdict == verdict).count();
+                @if count > 0 {
+                    span class=(format!("badge {}", tone(verdict))) {
+                        (count) " " (verdict.word().to_lowercase())
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// One line a board, for runs of several.
 fn overview(report: &RunReport) -> Markup {
     html! {
@@ -132,8 +163,9 @@ fn overview(report: &RunReport) -> Markup {
                 table.plain {
                     thead {
                         tr {
-                            th { "Board" } th { "Core" } th { "Model" } th { "Precision" }
-                            th.n { "Jobs" } th.n { "Pictures" } th { "Verdict" }
+                            th { "Rig" } th { "Core" } th { "Model" } th { "Precision" }
+                            th.n { "Layers equal" } th.n { "Attempts" } th { "Verdict" }
+                            th { "Why" }
                         }
                     }
                     tbody {
@@ -148,16 +180,40 @@ fn overview(report: &RunReport) -> Markup {
 }
 
 fn overview_row(board_idx: usize, entry: &BoardReport) -> Markup {
+    let layers = || entry.jobs.iter().flat_map(|job| &job.layers);
+    let equal = layers().filter(|layer| layer.equal).count();
     html! {
         tr {
-            td { a href=(format!("#board-{board_idx}")) { (entry.board.name) } }
+            td { a href=(format!("#board-{board_idx}")) { (entry.rig) } }
             td { (entry.board.core) }
             td { (entry.model.name) }
             td { (entry.model.precision) }
-            td.n { (count(&entry.jobs)) }
-            td.n { (count(&entry.pictures)) }
+            td.n { (grouped(equal)) " of " (grouped(layers().count())) }
+            td.n { (entry.attempts.len() + 1) }
             td { (badge(entry.verdict)) }
+            td.words { (why(entry)) }
         }
+    }
+}
+
+/// Says in a few words what is behind a verdict that is no pass.
+fn why(entry: &BoardReport) -> String {
+    if let Some(found) = &entry.quarantine {
+        let quarantine = &found.quarantine;
+        return format!("until {}: {}", quarantine.expires, quarantine.reason);
+    }
+    if let Some(found) = &entry.first_difference {
+        return format!("{}, tile {}, {}", found.picture, found.tile, found.layer);
+    }
+    if let Some(failure) = &entry.failure {
+        return format!("{}: {}", failure.stage.word(), failure.cause);
+    }
+    let missed = entry.controls.iter().find(|it| !it.caught);
+    let before = entry.attempts.first();
+    match (missed, before) {
+        (Some(control), _) => format!("not caught: {}", control.name),
+        (None, Some(attempt)) => format!("before: {}: {}", attempt.stage.word(), attempt.cause),
+        (None, None) => String::new(),
     }
 }
 
@@ -178,6 +234,14 @@ fn tone(verdict: Verdict) -> &'static str {
     }
 }
 
+/// A run that is slower than it may be is not as it should be either.
+fn tone_of_run(report: &RunReport) -> &'static str {
+    match report.verdict {
+        Verdict::Pass if !report.regressions.is_empty() => "odd",
+        verdict => tone(verdict),
+    }
+}
+
 fn sign(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "✓",
@@ -187,8 +251,12 @@ fn sign(verdict: Verdict) -> &'static str {
     }
 }
 
-fn headline(verdict: Verdict) -> &'static str {
-    match verdict {
+fn headline(report: &RunReport) -> &'static str {
+    match report.verdict {
+        Verdict::Pass if !report.regressions.is_empty() => {
+            "Every bit is equal, but a measure is worse than before"
+        }
+        Verdict::Mismatch if report.boards.len() > 1 => "A board differs from the reference",
         Verdict::Pass => "Every bit is equal",
         Verdict::Mismatch => "The board differs from the reference",
         Verdict::ControlMissed => "A planted fault went unnoticed",

@@ -16,6 +16,21 @@ pub(super) fn grouped(value: impl TryInto<u64>) -> String {
     text
 }
 
+/// Returns a measured value: whole numbers grouped, others with at most four decimals.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "only of whole numbers from 0 to 2^53"
+)]
+pub(super) fn measured(value: f64) -> String {
+    // Of a large number the fraction says nothing.
+    let whole = value.fract() == 0.0 || value >= 1.0e5;
+    if whole && (0.0..9.0e15).contains(&value) {
+        return grouped(value.round() as u64);
+    }
+    crate::history::plain(value)
+}
+
 /// Returns the number of entries, grouped.
 pub(super) fn count<T>(entries: &[T]) -> String {
     grouped(entries.len())
@@ -35,7 +50,7 @@ pub(super) fn size(bytes: usize) -> String {
 }
 
 /// Returns a time in the unit that suits: `840 ms`, `12.3 s`, `4 min 05 s`.
-pub(super) fn duration(seconds: f64) -> String {
+pub(in crate::report) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "unknown".to_owned();
     }
@@ -80,6 +95,10 @@ mod tests {
             assert_eq!(grouped(value), text);
         }
         assert_eq!(grouped(-1), "too large");
+        assert_eq!(measured(1_234_567.0), "1,234,567");
+        assert_eq!(measured(12_418_726.32), "12,418,726");
+        assert_eq!(measured(29.534), "29.534");
+        assert_eq!(measured(-2.0), "-2");
     }
 
     #[test]

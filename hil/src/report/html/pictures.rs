@@ -106,7 +106,7 @@ fn strip(images: &Images) -> Result<Markup> {
                         (grouped(images.sr.data().len())) " samples differ"
                     }
                 } @else {
-                    figcaption.alarming { b { "Board − reference" } " the shapes differ" }
+                    figcaption.alarming { b { "Board − reference" } " there is no reference of this shape" }
                 }
             }
         }
