@@ -302,6 +302,9 @@ pub enum Error {
         /// How long.
         after: Duration,
     },
+    /// A meter cannot be used.
+    #[error(transparent)]
+    Power(#[from] crate::power::PowerError),
     /// The report cannot be made.
     #[error("write the report: {cause}")]
     Report {
@@ -327,6 +330,7 @@ impl Error {
             | Self::Unfit { .. }
             | Self::ArenaTooSmall { .. } => EXIT_INPUT,
             Self::Picture(error) => error.exit_code(),
+            Self::Power(error) => error.exit_code(),
             Self::Prepare { code, .. } => *code,
             Self::NoPictures { .. } => EXIT_NOTHING,
             Self::Missing { .. } | Self::Connect { .. } | Self::HostKey { .. } => EXIT_MISSING,

@@ -1,6 +1,7 @@
 //! The command line: arguments, exit codes, and one file for each command.
 
 mod boards;
+mod meter;
 mod output;
 mod progress;
 mod run;
@@ -45,6 +46,7 @@ enum Command {
     Run(run::Cmd),
     #[command(subcommand)]
     Boards(boards::Cmd),
+    Meter(meter::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -54,6 +56,7 @@ pub(crate) fn main() -> ExitCode {
     let outcome = catch_unwind(AssertUnwindSafe(|| match command {
         Command::Run(cmd) => cmd.run(output),
         Command::Boards(cmd) => cmd.run(output),
+        Command::Meter(cmd) => cmd.run(output),
     }));
     ExitCode::from(match outcome {
         Ok(outcome) => exit_code(outcome, output),

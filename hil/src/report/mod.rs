@@ -16,6 +16,7 @@ pub use data::{
     LayerReport, Memory, ModelFacts, PictureReport, Position, QuarantineReport, Rect, RunReport,
     SCHEMA, Scores,
 };
+pub use html::energy as energy_card;
 pub use sensors::{ReadingReport, SensorReport};
 
 /// Name of the JSON file.

@@ -5,6 +5,7 @@
 
 mod board;
 mod difference;
+mod energy;
 mod number;
 mod pictures;
 mod sensors;
@@ -17,6 +18,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::{BoardReport, Images, JobReport, RunReport};
 use crate::error::Result;
 use crate::verdict::Verdict;
+pub use energy::energy;
 use number::{count, duration, grouped};
 
 const STYLE: &str = include_str!("style.css");
