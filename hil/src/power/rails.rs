@@ -12,6 +12,9 @@ const WHOLE: &str = "VDD_IN";
 /// One step of its power on the module of a Jetson Orin Nano: 8 mA at 5 V, watts.
 const STEP_W: f64 = 0.040;
 
+/// Time that the monitor takes for a round of its rails, seconds.
+const READING_S: f64 = 0.040;
+
 /// What the uncertainty leaves out.
 const EXCLUDED: [&str; 2] = [
     "accuracy of the module's monitors",
@@ -32,6 +35,7 @@ pub fn report(
         work: stretch(work),
         after: stretch(after),
         step_w: STEP_W,
+        reading_s: READING_S,
         saturated: 0,
         trace: None,
     };

@@ -18,7 +18,7 @@ pub struct Sample {
     pub unfiltered_w: f64,
     /// One step of the converter, watts.
     pub step_w: f64,
-    /// Whether the converter was at its end.
+    /// Whether the current lies beyond the meter's range.
     pub is_saturated: bool,
     /// The gate.
     pub gate: bool,

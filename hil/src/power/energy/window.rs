@@ -31,6 +31,8 @@ pub(in crate::power) struct Window {
     pub(in crate::power) after: Stretch,
     /// One step of the meter's power, watts.
     pub(in crate::power) step_w: f64,
+    /// Time that one reading is of, seconds.
+    pub(in crate::power) reading_s: f64,
     /// Times that the meter was at its end.
     pub(in crate::power) saturated: u64,
     /// The power over the time.
@@ -111,6 +113,11 @@ fn figure(
     let budget = vec![
         // A step at work and a step idle, either half a step wrong.
         Term::rectangular("steps of the meter", window.step_w * duration_s),
+        // Two edges, each a reading wrong.
+        Term::rectangular(
+            "edges of the window, a reading each",
+            2.0_f64.sqrt() * window.reading_s * signal_w * share,
+        ),
         Term::standard("readings at work", work.sampling_j * share),
         Term::standard("readings idle", idle_sampling_w * duration_s),
         Term::rectangular("idle drift", idle.drift_w() / 2.0 * duration_s),
@@ -158,6 +165,7 @@ mod tests {
             work: stretch(20.0, work_w),
             after: stretch(2.0, after_w),
             step_w,
+            reading_s: 0.1,
             saturated: 0,
             trace: None,
         };
@@ -169,8 +177,10 @@ mod tests {
         let energy = report(1.5, 1.02, 0.01, 10).energy.unwrap();
         assert!((energy.energy_j - 0.98).abs() < 1e-12, "{energy:?}");
         assert!((energy.gross_j - 3.0).abs() < 1e-12);
-        // By hand: steps 0.01 W * 2 s, drift 0.01 W * 2 s, both rectangular.
-        let wanted = 2.0 * (0.02_f64.hypot(0.02)) / 3.0_f64.sqrt();
+        // By hand, all rectangular: steps 0.01 W * 2 s, drift 0.01 W * 2 s, edges
+        // sqrt(2) * 0.1 s * 0.49 W / 10.
+        let edges_j = 2.0_f64.sqrt() * 0.0049;
+        let wanted = 2.0 * 0.02_f64.hypot(0.02).hypot(edges_j) / 3.0_f64.sqrt();
         assert!((energy.uncertainty_j - wanted).abs() < 1e-12);
     }
 

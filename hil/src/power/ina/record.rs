@@ -109,6 +109,7 @@ impl Record {
             work: work.stretch(),
             after: after.stretch(),
             step_w: self.step_w,
+            reading_s: POLL.as_secs_f64(),
             saturated: self.overflown,
             trace: self.envelope.trace(),
         }

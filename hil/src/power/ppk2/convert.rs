@@ -9,8 +9,8 @@ const VOLTS_A_COUNT: f64 = 1.8 / 163_840.0;
 /// The kit sends a quarter of the converter's counts.
 const COUNTS_A_STEP: f64 = 4.0;
 
-/// Highest step of the converter; a sample there may be more than it says.
-const STEP_MAX: u16 = 0x3fff;
+/// Current at which the kit's ranges end, amperes; the converter itself would reach further.
+const CURRENT_MAX_A: f64 = 1.0;
 
 /// Weight of a new sample in the average of ranges 0 to 3.
 const ALPHA: f64 = 0.18;
@@ -30,7 +30,7 @@ pub struct Current {
     pub unfiltered_a: f64,
     /// One step of the converter in this range, amperes.
     pub step_a: f64,
-    /// Whether the converter was at its end.
+    /// Whether the current lies beyond the kit's ranges.
     pub is_saturated: bool,
 }
 
@@ -93,11 +93,12 @@ impl Converter {
     /// Converts the next sample.
     pub fn convert(&mut self, raw: Raw) -> Current {
         let amps = self.calibration.amps(raw, self.supply_v);
+        let filtered_a = self.filter.next(amps, raw.range);
         Current {
-            filtered_a: self.filter.next(amps, raw.range),
+            filtered_a,
             unfiltered_a: amps,
             step_a: self.calibration.step_a(raw.range),
-            is_saturated: raw.adc == STEP_MAX && usize::from(raw.range) == RANGES - 1,
+            is_saturated: filtered_a > CURRENT_MAX_A,
         }
     }
 }
@@ -163,6 +164,14 @@ mod tests {
         assert!((r - 0.046_282_6).abs() < 1e-6, "{r}");
         assert!((calibration.amps(raw(1000, 3), 3.3) - wanted).abs() < 1e-12);
         assert!((Calibration::default().step_a(4) - 1.022e-3).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_current_beyond_the_ranges_is_marked() {
+        let mut converter = Converter::new(Calibration::default(), 3.3);
+        // 0.51 and 0.92 A through the resistor, with the square 0.77 and 1.77 A.
+        let is_saturated = |adc| converter.convert(raw(adc, 4)).is_saturated;
+        assert_eq!([500, 900].map(is_saturated), [false, true]);
     }
 
     fn filtered(samples: &[(f64, u8)]) -> Vec<f64> {

@@ -105,8 +105,8 @@ impl Stream {
         })
     }
 
-    /// Waits until the idle power is known, or half of the samples of twice that time had a
-    /// high gate.
+    /// Waits until the idle power is known, or until twice as many samples came as it takes:
+    /// then the gate was high.
     pub(super) fn await_idle(&self, interrupt: &Interrupt) -> Result<()> {
         let (mut last, mut since) = (self.sums()?.gated.counts().0, Instant::now());
         let end = last.saturating_add(self.sums()?.gated.idle_samples().saturating_mul(2));

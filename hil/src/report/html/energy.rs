@@ -18,9 +18,7 @@ pub fn energy(report: &EnergyReport) -> Markup {
             h3 { "Energy" span.note { " " (method(report.method)) } }
             @match &report.energy {
                 Some(energy) => {
-                    p.spot {
-                        (joules(energy.energy_j)) " ± " (joules(energy.uncertainty_j))
-                    }
+                    p.spot { (figure(energy.energy_j, energy.uncertainty_j)) }
                     p.note { "One inference above idle; the uncertainty is expanded, about 95 %." }
                 }
                 None => {
@@ -73,7 +71,7 @@ fn facts(report: &EnergyReport) -> Markup {
                     dt { "Middle half" } dd { (joules(lower)) " to " (joules(upper)) }
                 }
                 dt { "With idle power" } dd { (joules(energy.gross_j)) }
-                dt { "Length" } dd { (duration(energy.duration_s)) }
+                dt { "Length" } dd { (scaled(energy.duration_s, "s")) }
             }
             dt { "Idle before, after" }
             dd { (idle(report.idle.before_w)) ", " (idle(report.idle.after_w)) }
@@ -85,7 +83,7 @@ fn facts(report: &EnergyReport) -> Markup {
 
 fn budget(energy: &InferenceEnergy) -> Markup {
     html! {
-        details {
+        details style="margin-top: 12px" {
             summary { "Uncertainty" span.note { "standard, of one inference" } }
             table.plain {
                 tbody {
@@ -184,15 +182,30 @@ fn watts(value_w: f64) -> String {
     scaled(value_w, "W")
 }
 
+/// Returns an energy with its uncertainty, which has two digits: `107.89 ± 0.67 mJ`.
+fn figure(energy_j: f64, uncertainty_j: f64) -> String {
+    let (factor, prefix) = prefix(energy_j);
+    let (energy, uncertainty) = (energy_j * factor, uncertainty_j * factor);
+    let digits = (0..6)
+        .find(|&digits| uncertainty * 10.0_f64.powi(digits) >= 9.5)
+        .unwrap_or(6);
+    let digits = usize::try_from(digits).unwrap_or(0);
+    format!("{energy:.digits$} ± {uncertainty:.digits$} {prefix}J")
+}
+
+/// Returns the prefix that suits a value, and what to multiply it with.
+fn prefix(value: f64) -> (f64, &'static str) {
+    match value.abs() {
+        size if size >= 1.0 || size == 0.0 => (1.0, ""),
+        size if size >= 1e-3 => (1e3, "m"),
+        size if size >= 1e-6 => (1e6, "\u{b5}"),
+        _ => (1e9, "n"),
+    }
+}
+
 /// Returns a value with four digits and the prefix that suits.
 fn scaled(value: f64, unit: &str) -> String {
-    let size = value.abs();
-    let (factor, prefix) = match size {
-        _ if size >= 1.0 || size == 0.0 => (1.0, ""),
-        _ if size >= 1e-3 => (1e3, "m"),
-        _ if size >= 1e-6 => (1e6, "\u{b5}"),
-        _ => (1e9, "n"),
-    };
+    let (factor, prefix) = prefix(value);
     let value = value * factor;
     let digits = match value.abs() {
         it if it >= 100.0 => 1,
@@ -250,7 +263,7 @@ mod tests {
     fn a_figure_is_shown_with_uncertainty_meter_and_trace() {
         let page = energy(&report(5)).into_string();
         for part in [
-            "250.0 mJ ± ",
+            "250.00 ± 0.17 mJ",
             "&lt;A&amp;B&gt;",
             "5 pulses of the gate in 12.5 s",
             "10.00 mW, 10.00 mW",
@@ -284,5 +297,8 @@ mod tests {
         for (value, text) in cases {
             assert_eq!(joules(value), text);
         }
+        assert_eq!(figure(0.107_892, 0.000_674), "107.89 ± 0.67 mJ");
+        assert_eq!(figure(1.5, 0.12), "1.50 ± 0.12 J");
+        assert_eq!(figure(2e-3, 0.15), "2 ± 150 mJ");
     }
 }
