@@ -146,10 +146,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |share: &f64| share * 100.0;
         match self {
-            Self::MadeUp => write!(
-                f,
-                "the sensors of a virtual board are made up: instructions are its measure"
-            ),
+            Self::MadeUp => write!(f, "the sensors of a virtual board are made up"),
             Self::NoRail => write!(f, "there is no rail VDD_IN; see the labels under Sensors"),
             Self::GateNeverSeen { input } => write!(
                 f,

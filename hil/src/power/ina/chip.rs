@@ -1,6 +1,7 @@
 //! Registers of the INA226 and the INA228.
 
 use std::io;
+use std::time::Duration;
 
 /// Registers of one chip.
 pub(super) trait Registers: Send {
@@ -63,6 +64,8 @@ pub(super) enum Trouble {
 const MANUFACTURER: u16 = 0x5449;
 const CONFIG: u8 = 0x00;
 const RESET: u16 = 0x8000;
+/// How long a chip may take to start after its reset; it needs a fraction of that.
+const START: Duration = Duration::from_millis(2);
 
 /// Registers and steps of the INA226.
 mod ina226 {
@@ -150,6 +153,7 @@ impl Chip {
             return Err(Trouble::Other(found));
         }
         registers.write(CONFIG, RESET)?;
+        std::thread::sleep(START);
         match model {
             Model::Ina226 => Self::calibrate_226(registers, shunt_ohm, max_a),
             Model::Ina228 => Self::calibrate_228(registers, shunt_ohm, max_a),

@@ -194,6 +194,8 @@ impl Meter for Ina {
             state.failure = state.chip.reset_energy().err();
             self.check(&mut state)?;
         }
+        // The chip shows nothing, or something old, before its first conversion.
+        std::thread::sleep(POLL * 2);
         self.enter(Side::Before)?;
         let shared = Arc::clone(&self.shared);
         let thread = std::thread::Builder::new()
