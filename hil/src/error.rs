@@ -334,7 +334,7 @@ pub enum Error {
     },
     /// The power of a rig cannot be switched.
     #[error("switch the power of `{rig}`: {cause}")]
-    Power {
+    Supply {
         /// The rig.
         rig: String,
         /// What went wrong.
@@ -363,6 +363,9 @@ pub enum Error {
         /// The board.
         board: String,
     },
+    /// A meter cannot be used.
+    #[error(transparent)]
+    Power(#[from] crate::power::PowerError),
     /// The report cannot be made.
     #[error("write the report: {cause}")]
     Report {
@@ -404,13 +407,14 @@ impl Error {
             | Self::ArenaTooSmall { .. } => EXIT_INPUT,
             Self::Picture(error) => error.exit_code(),
             Self::History(error) => error.exit_code(),
+            Self::Power(error) => error.exit_code(),
             Self::NoPictures { .. } => EXIT_NOTHING,
             Self::Missing { .. }
             | Self::Connect { .. }
             | Self::HostKey { .. }
             | Self::Busy { .. }
             | Self::OutOfOrder { .. }
-            | Self::Power { .. } => EXIT_MISSING,
+            | Self::Supply { .. } => EXIT_MISSING,
             Self::Timeout { .. } => EXIT_TIMEOUT,
             Self::Emulator { .. }
             | Self::DiskFull { .. }

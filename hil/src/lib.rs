@@ -24,6 +24,7 @@ pub mod lease;
 pub mod link;
 pub mod log;
 pub mod observer;
+pub mod power;
 pub mod qemu;
 pub mod recovery;
 pub mod reference;

@@ -27,9 +27,9 @@ const PORTS: &str = "/sys/bus/usb/devices";
 /// false where the rig has no means to do so.
 ///
 /// # Errors
-/// [`Error::Power`] when the means fail.
+/// [`Error::Supply`] when the means fail.
 pub fn cycle(rig: &Rig, interrupt: &Interrupt) -> Result<bool> {
-    let fail = |cause: String| Error::Power {
+    let fail = |cause: String| Error::Supply {
         rig: rig.name.clone(),
         cause,
     };

@@ -5,6 +5,7 @@ mod boards;
 mod faults;
 mod history;
 mod lease;
+mod meter;
 mod output;
 mod progress;
 mod report;
@@ -60,6 +61,7 @@ enum Command {
     #[command(subcommand)]
     Lease(lease::Cmd),
     Faults(faults::Cmd),
+    Meter(meter::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -75,6 +77,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Boards(cmd) => cmd.run(output),
         Command::Lease(cmd) => cmd.run(output),
         Command::Faults(cmd) => cmd.run(output),
+        Command::Meter(cmd) => cmd.run(output),
     }));
     ExitCode::from(match outcome {
         Ok(outcome) => exit_code(outcome, output),

@@ -24,6 +24,7 @@ pub use data::{
 };
 pub use html::crash_card;
 pub use json::read;
+pub use html::energy as energy_card;
 pub use sensors::{ReadingReport, SensorReport};
 
 /// Name of the JSON file.

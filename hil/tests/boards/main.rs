@@ -14,6 +14,7 @@ mod faulty;
 mod flashable;
 mod in_process;
 mod jetson;
+mod meter;
 mod model;
 mod process;
 mod qemu;

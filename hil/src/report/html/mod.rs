@@ -9,6 +9,7 @@ mod crash;
 mod difference;
 mod matrix;
 pub(super) mod number;
+mod energy;
 mod pictures;
 mod sensors;
 mod trends;
@@ -24,6 +25,7 @@ use crate::history::Series;
 use crate::verdict::Verdict;
 pub use crash::card as crash_card;
 use number::{duration, grouped};
+pub use energy::energy;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("compare.js");
