@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::firmware::Image;
 use crate::flasher::{self, Flasher};
 use crate::interrupt::Interrupt;
-use crate::link::{DeviceInfo, DeviceModel, Link, Patience};
+use crate::link::{DeviceInfo, DeviceModel, Link};
 use crate::log::{Line, LogReader};
 use crate::observer::Observer;
 use crate::qemu::Qemu;
@@ -58,7 +58,7 @@ impl Bench {
                 copy(station, board, image, model, observer)?
             }
         };
-        let link = Link::new(line, Patience::default(), interrupt.clone());
+        let link = Link::new(line, board.backend.patience(), interrupt.clone());
         Ok((Self(machine), link))
     }
 
@@ -116,7 +116,8 @@ fn copy(
     model: &[u8],
     observer: &mut dyn Observer,
 ) -> Result<(Machine, AnyLine)> {
-    let total = image.elf.len() + model.len();
+    let driver = image.driver.as_ref().map_or(0, Vec::len);
+    let total = image.elf.len() + model.len() + driver;
     observer.begin(&board.name, Stage::Flash, total as u64);
     let mut done = 0;
     station.deploy(image, model, &mut |bytes| {
@@ -162,6 +163,10 @@ pub fn check_identity(
     same("model", model, hex::encode(model_sha256))?;
     let arena = |bytes: u32| format!("{bytes} bytes");
     same("arena", arena(info.arena_bytes), arena(board.arena_bytes))?;
+    if !info.backend.is_wanted(board.backend) {
+        let wanted = board.backend.word().to_owned();
+        same("backend", info.backend.describe(), wanted)?;
+    }
     // The number contract: round to nearest, denormals kept, NaNs as they come.
     let mode = |flags: u32| format!("{flags:#010x}");
     same("floating-point mode", mode(info.fp_flags), mode(0))

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::backend::{Backend, Wanted};
 use crate::board::Board;
 use crate::inventory::Quarantine;
 use crate::link::{Counters, DeviceInfo, DeviceModel};
@@ -91,7 +92,7 @@ pub struct QuarantineReport {
     pub quarantine: Quarantine,
 }
 
-/// What is true of a board, from its board file.
+/// What is true of a board, from its board file, and what was wanted of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BoardFacts {
     /// Name, as on the command line.
@@ -104,6 +105,8 @@ pub struct BoardFacts {
     pub target: String,
     /// Machine of the emulator; nothing for a real board.
     pub machine: Option<String>,
+    /// What was to run the network.
+    pub backend: Wanted,
 }
 
 /// What a board said in the handshake.
@@ -123,6 +126,8 @@ pub struct DeviceFacts {
     pub fp_flags: String,
     /// Working memory for a job, bytes.
     pub arena_bytes: u32,
+    /// What ran the network.
+    pub backend: Backend,
 }
 
 /// The model of a run.
@@ -193,7 +198,7 @@ pub struct JobReport {
     pub output_crc32: String,
     /// Whether the SR bytes equal the reference's.
     pub output_equal: bool,
-    /// The layers in order of execution.
+    /// The layers in order of execution; none where what runs the network shows none.
     pub layers: Vec<LayerReport>,
     /// Core cycles, where the core counts them.
     pub cycles: Option<u64>,
@@ -351,6 +356,7 @@ impl From<&Board> for BoardFacts {
             core: board.core.clone(),
             target: board.target.clone(),
             machine: board.emulated().map(str::to_owned),
+            backend: board.backend,
         }
     }
 }
@@ -370,6 +376,7 @@ impl From<&DeviceInfo> for DeviceFacts {
             uid: hex::encode(info.uid),
             fp_flags: format!("{:#010x}", info.fp_flags),
             arena_bytes: info.arena_bytes,
+            backend: info.backend.clone(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use mambalite::picture::Picture;
 
 use super::*;
+use crate::backend::{Backend, Wanted};
 use crate::link::Counters;
 use crate::log::Line;
 use crate::verdict::{Stage, Verdict};
@@ -92,6 +93,7 @@ fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
             core: "Cortex-M7".to_owned(),
             target: "thumbv7em-none-eabihf".to_owned(),
             machine: Some("mps2-an500".to_owned()),
+            backend: Wanted::Auto,
         },
         device: Some(device(sha256)),
         model: ModelFacts {
@@ -160,6 +162,9 @@ fn device(sha256: &str) -> DeviceFacts {
         uid: "00000000000000000000000000000000".to_owned(),
         fp_flags: "0x00000000".to_owned(),
         arena_bytes: 1 << 20,
+        backend: Backend::Cpu {
+            note: Some("no driver".to_owned()),
+        },
     }
 }
 

@@ -11,6 +11,7 @@ use mambalite::registry;
 use mambalite::upscale::Executor;
 use mambalite_kernels::{Config, Model, Plan, Precision};
 
+use crate::backend::Wanted;
 use crate::board::{Board, Boards};
 use crate::error::{EXIT_BUG, EXIT_MISMATCH, EXIT_NOTHING, EXIT_PASS, Error, Result};
 use crate::firmware::{self, Image};
@@ -40,6 +41,8 @@ pub struct Order {
     pub precisions: Vec<Precision>,
     /// How pictures are cut.
     pub executor: Executor,
+    /// What is to run the network.
+    pub backend: Wanted,
     /// Folder of the results.
     pub out: PathBuf,
     /// Whether the firmware is built first.
@@ -76,7 +79,7 @@ pub fn run(
     let chosen: Vec<Board> = order
         .boards
         .iter()
-        .map(|name| boards.load(name))
+        .map(|name| boards.load(name)?.on(order.backend))
         .collect::<Result<_>>()?;
     let files = load_models(order)?;
     let mut works = Vec::new();

@@ -11,6 +11,7 @@ mod damaged_line;
 mod flashable;
 mod in_process;
 mod jetson;
+mod jetson_gpu;
 mod model;
 mod process;
 mod qemu;

@@ -5,6 +5,7 @@ use std::path::Path;
 use mambalite::picture::{Color, Picture};
 use mambalite::registry;
 use mambalite::upscale::{Executor, upscale};
+use mambalite_hil::backend::Wanted;
 use mambalite_hil::board::Boards;
 use mambalite_hil::controls;
 use mambalite_hil::firmware::find_toolchain;
@@ -46,6 +47,7 @@ fn run(folder: &TempDir, model: &str, precisions: &[Precision]) -> Outcome {
         model: model.to_owned(),
         precisions: precisions.to_vec(),
         executor: Executor::Stream,
+        backend: Wanted::Cpu,
         out: folder.path().join("out"),
         build: true,
         command: "test".to_owned(),
