@@ -13,6 +13,7 @@ mod in_process;
 mod jetson;
 mod jetson_gpu;
 mod model;
+mod output_only;
 mod process;
 mod qemu;
 mod qemu_program;
