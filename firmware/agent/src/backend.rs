@@ -16,7 +16,7 @@ pub(crate) enum Found<'m> {
         note: String,
     },
     /// A GPU that gave the bytes of this processor for a small picture.
-    Gpu(OnGpu<'m>),
+    Gpu(Box<OnGpu<'m>>),
 }
 
 /// What the handshake says of it.
@@ -47,7 +47,7 @@ impl<'m> Found<'m> {
             return cpu("there is no model that it could run".to_owned());
         };
         match Gpu::open(file) {
-            Ok(gpu) => Ok(Self::Gpu(OnGpu(gpu))),
+            Ok(gpu) => Ok(Self::Gpu(Box::new(OnGpu(gpu)))),
             Err(cause) if choice == Choice::Auto && cause.is_absence() => cpu(cause.to_string()),
             Err(cause) => Err(cause),
         }
@@ -57,7 +57,7 @@ impl<'m> Found<'m> {
     pub(crate) fn facts(&self) -> Facts {
         match self {
             Self::Cpu { note } => Facts::Cpu(cut(note)),
-            Self::Gpu(OnGpu(gpu)) => Facts::Cuda(cut(gpu.device())),
+            Self::Gpu(gpu) => Facts::Cuda(cut(gpu.0.device())),
         }
     }
 }

@@ -110,7 +110,7 @@ fn run(serve: &Serve) -> Result<(), Error> {
     );
     match found {
         Found::Cpu { .. } => Session::new(port, machine, model, &mut arena).run(),
-        Found::Gpu(gpu) => Session::with_runner(port, machine, model, &mut arena, gpu).run(),
+        Found::Gpu(gpu) => Session::with_runner(port, machine, model, &mut arena, *gpu).run(),
     }
     Ok(())
 }

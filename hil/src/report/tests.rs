@@ -87,14 +87,7 @@ fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
         failure: None,
         attempts: Vec::new(),
         quarantine: None,
-        board: BoardFacts {
-            name: name.to_owned(),
-            chip: "Arm MPS2+ AN500".to_owned(),
-            core: "Cortex-M7".to_owned(),
-            target: "thumbv7em-none-eabihf".to_owned(),
-            machine: Some("mps2-an500".to_owned()),
-            backend: Wanted::Auto,
-        },
+        board: facts(name),
         device: Some(device(sha256)),
         model: ModelFacts {
             name: "student-x4".to_owned(),
@@ -151,6 +144,17 @@ fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
     };
     entry.verdict = entry.judge();
     entry
+}
+
+fn facts(name: &str) -> BoardFacts {
+    BoardFacts {
+        name: name.to_owned(),
+        chip: "Arm MPS2+ AN500".to_owned(),
+        core: "Cortex-M7".to_owned(),
+        target: "thumbv7em-none-eabihf".to_owned(),
+        machine: Some("mps2-an500".to_owned()),
+        backend: Wanted::Auto,
+    }
 }
 
 fn device(sha256: &str) -> DeviceFacts {
