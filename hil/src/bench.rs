@@ -158,7 +158,8 @@ fn copy(
     model: &[u8],
     watch: &Watch<'_>,
 ) -> Result<(Machine, AnyLine)> {
-    let total = image.elf.len() + model.len();
+    let driver = image.driver.as_ref().map_or(0, Vec::len);
+    let total = image.elf.len() + model.len() + driver;
     watch.begin(Stage::Flash, total as u64);
     let mut done = 0;
     station.deploy(image, model, &mut |bytes| {
@@ -204,6 +205,10 @@ pub fn check_identity(
     same("model", model, hex::encode(model_sha256))?;
     let arena = |bytes: u32| format!("{bytes} bytes");
     same("arena", arena(info.arena_bytes), arena(board.arena_bytes))?;
+    if !info.backend.is_wanted(board.backend) {
+        let wanted = board.backend.word().to_owned();
+        same("backend", info.backend.describe(), wanted)?;
+    }
     // The number contract: round to nearest, denormals kept, NaNs as they come.
     let mode = |flags: u32| format!("{flags:#010x}");
     same("floating-point mode", mode(info.fp_flags), mode(0))

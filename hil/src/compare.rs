@@ -16,7 +16,8 @@ pub struct Comparison {
     pub output_equal: bool,
     /// The layers in order of execution.
     pub layers: Vec<LayerReport>,
-    /// Whether both sides have the digests of the network's layers, no fewer and no more.
+    /// Whether both sides have the digests of the network's layers, no fewer and no more; or the
+    /// board, which shows no layers, none.
     pub complete: bool,
 }
 
@@ -33,7 +34,9 @@ impl Comparison {
         });
         let layers: Vec<_> = layers.collect();
         let expected = Layer::count(config).min(MAX_LAYERS);
-        let complete = device.digests.len() == expected && reference.digests.len() == expected;
+        let complete = reference.digests.len() == expected
+            && device.digests.len() == device.digests_expected
+            && [0, expected].contains(&device.digests_expected);
         Self {
             output_equal: device.output == reference.output,
             layers,
@@ -63,8 +66,14 @@ impl Comparison {
                 self.layers.len(),
                 first.name
             ),
+            None if !self.output_equal && self.layers.is_empty() => {
+                "the SR bytes differ, no layer is shown".to_owned()
+            }
             None if !self.output_equal => "the SR bytes differ, all layers are equal".to_owned(),
             None if !self.complete => "digests are missing".to_owned(),
+            None if self.layers.is_empty() => {
+                "the SR bytes are equal, no layer is shown".to_owned()
+            }
             None => "everything is equal".to_owned(),
         }
     }
@@ -210,6 +219,7 @@ mod tests {
         JobResult {
             output: output.to_vec(),
             digests: digests.to_vec(),
+            digests_expected: Layer::count(&CONFIG),
             trace: vec![],
             cycles: None,
             arena_needed: 0,
@@ -254,6 +264,29 @@ mod tests {
             digests: vec![7, 8],
         };
         assert!(!Comparison::new(&CONFIG, &result(&[1], &[7, 8]), &few).is_equal());
+    }
+
+    #[test]
+    fn a_board_that_shows_no_layers_is_held_to_its_output() {
+        let digests: Vec<u64> = (0..Layer::count(&CONFIG) as u64).collect();
+        let reference = Reference {
+            output: vec![1, 2],
+            digests: digests.clone(),
+        };
+        let of = |output: &[u8], digests: &[u64]| {
+            let device = JobResult {
+                digests_expected: 0,
+                ..result(output, digests)
+            };
+            Comparison::new(&CONFIG, &device, &reference)
+        };
+        assert!(of(&[1, 2], &[]).is_equal());
+        assert!(of(&[1, 2], &[]).describe().contains("no layer is shown"));
+        assert!(!of(&[1, 3], &[]).is_equal());
+        // None means none, even where they are right.
+        assert!(!of(&[1, 2], &digests).is_equal());
+        // One that is to show them may not leave them out.
+        assert!(!Comparison::new(&CONFIG, &result(&[1, 2], &[]), &reference).is_equal());
     }
 
     #[test]

@@ -82,6 +82,10 @@ impl<'m, T: Transport> Device<'m, T> {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<JobResult> {
         let config = self.model.config();
+        let layers = match self.link.shows_layers() {
+            true => Layer::count(config).min(MAX_LAYERS),
+            false => 0,
+        };
         let side = |length: usize| {
             u16::try_from(length).map_err(|_| Error::Reference {
                 cause: format!("a job of {length} pixels a side does not fit the wire"),
@@ -92,7 +96,7 @@ impl<'m, T: Transport> Device<'m, T> {
             height: side(picture.height())?,
             pixels: picture.data(),
             output_len: picture.data().len() * config.scale * config.scale,
-            layers: Layer::count(config).min(MAX_LAYERS) as u16,
+            layers: layers as u16,
             // An index of a layer, so below MAX_LAYERS.
             trace: extras.trace.map(|layer| layer as u16),
             damage: extras.damage,

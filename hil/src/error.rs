@@ -244,6 +244,24 @@ pub enum Error {
         /// The words of `ssh`, if any.
         cause: String,
     },
+    /// A board that can have no GPU is to use one.
+    #[error(
+        "run `{board}` on a GPU: it is a microcontroller; `--backend cuda` is for computers behind SSH"
+    )]
+    NoGpu {
+        /// The board.
+        board: String,
+    },
+    /// The GPU of a computer cannot be used.
+    #[error("use the GPU of `{host}`: {cause}")]
+    Gpu {
+        /// Its name.
+        host: String,
+        /// The agent's words.
+        cause: String,
+        /// The code that the agent ended with.
+        code: u8,
+    },
     /// The agent on a computer ended.
     #[error("run the agent on `{host}`: {cause}")]
     Agent {
@@ -404,10 +422,17 @@ impl Error {
             | Self::Model { .. }
             | Self::Unfit { .. }
             | Self::RealBoard { .. }
+            | Self::NoGpu { .. }
             | Self::ArenaTooSmall { .. } => EXIT_INPUT,
             Self::Picture(error) => error.exit_code(),
             Self::History(error) => error.exit_code(),
             Self::Power(error) => error.exit_code(),
+            Self::Gpu { code, .. } => *code,
+            // The counters were looked at before: a GPU has too little memory.
+            Self::Refused {
+                fault: Fault::Geometry,
+                ..
+            } => EXIT_INPUT,
             Self::NoPictures { .. } => EXIT_NOTHING,
             Self::Missing { .. }
             | Self::Connect { .. }

@@ -11,6 +11,7 @@ use object::read::elf::{ElfFile, ProgramHeader};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::backend::Wanted;
 use crate::board::{Board, Boards, Reach};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -22,6 +23,10 @@ const LOG_LINES: usize = 60;
 const AGENT: &str = "mambalite-agent";
 /// Its folder in the firmware workspace.
 const AGENT_FOLDER: &str = "agent";
+
+/// The stand-in for the driver of a GPU: its folder in the repository, and its library.
+const DRIVER_FOLDER: &str = "tests/fake-cuda";
+const DRIVER: &str = "libfake_cuda.so";
 
 /// A stretch of memory that the image fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub struct Image {
     pub segments: Vec<Segment>,
     /// GNU build id (SHA-1).
     pub build_id: [u8; 20],
+    /// What stands in for the driver of a GPU on a computer that is played.
+    pub driver: Option<Vec<u8>>,
 }
 
 impl Image {
@@ -80,6 +87,7 @@ impl Image {
             elf,
             segments,
             build_id,
+            driver: None,
         })
     }
 
@@ -99,8 +107,9 @@ impl Image {
     }
 }
 
-/// Builds the firmware of a board, or with `build` false takes what an earlier build left.
-/// `progress` gets the name of each crate compiled.
+/// Builds the firmware of a board, or with `build` false takes what an earlier build left; for a
+/// computer that is played and is to have a GPU, the stand-in for its driver too. `progress` gets the
+/// name of each crate compiled.
 ///
 /// # Errors
 /// [`Error::Missing`] when there is no toolchain, [`Error::Build`] when the build fails or left
@@ -112,24 +121,32 @@ pub fn build(
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Image> {
-    let (name, read): (&str, fn(&Path) -> Result<Image>) = match board.reach {
-        Reach::Flash(_) => (&board.name, Image::read),
-        Reach::Ssh(_) | Reach::Loopback(_) => (AGENT, Image::read_program),
+    let workspace = boards.workspace();
+    let (name, folder, read): (&str, _, fn(&Path) -> Result<Image>) = match board.reach {
+        Reach::Flash(_) => (&board.name, boards.folder(&board.name), Image::read),
+        Reach::Ssh(_) | Reach::Loopback(_) => {
+            (AGENT, workspace.join(AGENT_FOLDER), Image::read_program)
+        }
     };
-    if build {
-        return read(&compile(boards, board, interrupt, progress)?);
+    let mut make = |package: &Package<'_>| match build {
+        true => compile(board, package, interrupt, progress),
+        false => package.built(board),
+    };
+    let mut image = read(&make(&Package {
+        folder,
+        target_folder: workspace.join("target"),
+        name,
+    })?)?;
+    if let (Reach::Loopback(_), Wanted::Cuda) = (&board.reach, board.backend) {
+        let repository = workspace.parent().unwrap_or(workspace);
+        let path = make(&Package {
+            folder: repository.join(DRIVER_FOLDER),
+            target_folder: repository.join("target"),
+            name: DRIVER,
+        })?;
+        image.driver = Some(std::fs::read(&path).map_err(Error::read(&path))?);
     }
-    let path = target_folder(boards)
-        .join(&board.target)
-        .join("release")
-        .join(name);
-    if !path.is_file() {
-        return Err(Error::Build {
-            board: board.name.clone(),
-            log: "nothing built yet; run once without --no-build".to_owned(),
-        });
-    }
-    read(&path)
+    Ok(image)
 }
 
 /// Returns git's description of the source tree, as `a1b2c3d4e5f6` or `a1b2c3d4e5f6-dirty`;
@@ -153,11 +170,26 @@ pub fn revision(boards: &Boards) -> Option<String> {
     (output.status.success() && !text.is_empty()).then(|| text.to_owned())
 }
 
-/// Returns the folder of the package that a board runs.
-fn package_folder(boards: &Boards, board: &Board) -> PathBuf {
-    match board.reach {
-        Reach::Flash(_) => boards.folder(&board.name),
-        Reach::Ssh(_) | Reach::Loopback(_) => boards.workspace().join(AGENT_FOLDER),
+/// What cargo is to build.
+struct Package<'a> {
+    folder: PathBuf,
+    target_folder: PathBuf,
+    /// The file that it leaves.
+    name: &'a str,
+}
+
+impl Package<'_> {
+    /// Returns what an earlier build left.
+    fn built(&self, board: &Board) -> Result<PathBuf> {
+        let folder = self.target_folder.join(&board.target).join("release");
+        let path = folder.join(self.name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(Error::Build {
+            board: board.name.clone(),
+            log: "nothing built yet; run once without --no-build".to_owned(),
+        })
     }
 }
 
@@ -173,14 +205,10 @@ pub fn find_toolchain(target: &str) -> Result<Toolchain> {
     })
 }
 
-fn target_folder(boards: &Boards) -> PathBuf {
-    boards.workspace().join("target")
-}
-
-/// Runs cargo and returns the path of the executable that it names.
+/// Runs cargo and returns the path of the file, which cargo names.
 fn compile(
-    boards: &Boards,
     board: &Board,
+    package: &Package<'_>,
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(&str),
 ) -> Result<PathBuf> {
@@ -192,9 +220,9 @@ fn compile(
     let mut child = toolchain
         .cargo_build(&board.target)
         .arg("--target-dir")
-        .arg(target_folder(boards))
+        .arg(&package.target_folder)
         .arg("--message-format=json-render-diagnostics")
-        .current_dir(package_folder(boards, board))
+        .current_dir(&package.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -202,7 +230,7 @@ fn compile(
         .map_err(|e| fail(format!("start cargo: {e}")))?;
     let words = child.stderr.take();
     let words = std::thread::spawn(move || collect_log(words));
-    let mut executable = None;
+    let mut built = None;
     for line in child
         .stdout
         .take()
@@ -216,9 +244,10 @@ fn compile(
         if message.get("reason").and_then(Value::as_str) != Some("compiler-artifact") {
             continue;
         }
-        if let Some(path) = message.get("executable").and_then(Value::as_str) {
-            executable = Some(PathBuf::from(path));
-        }
+        let files = message.get("filenames").and_then(Value::as_array);
+        let mut files = files.into_iter().flatten().filter_map(Value::as_str);
+        let wanted = |path: &&str| Path::new(path).file_name() == Some(package.name.as_ref());
+        built = files.find(wanted).map(PathBuf::from).or(built);
         if let Some(name) = message.pointer("/target/name").and_then(Value::as_str) {
             progress(name);
         }
@@ -231,7 +260,7 @@ fn compile(
     if !status.success() {
         return Err(fail(log));
     }
-    executable.ok_or_else(|| fail("cargo built no executable".to_owned()))
+    built.ok_or_else(|| fail(format!("cargo built no {}", package.name)))
 }
 
 /// Returns the last lines of what cargo says.

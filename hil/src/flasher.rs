@@ -113,6 +113,7 @@ pub fn flash_work(image: &Image, model: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Wanted;
     use crate::board::{ModelRegion, Reach, Region};
     use crate::firmware::Segment;
 
@@ -165,6 +166,7 @@ mod tests {
             target: String::new(),
             arena_bytes: 1,
             reach: Reach::Flash(memory()),
+            backend: Wanted::Cpu,
         }
     }
 
@@ -197,6 +199,7 @@ mod tests {
             elf: vec![],
             segments,
             build_id: [0; 20],
+            driver: None,
         }
     }
 

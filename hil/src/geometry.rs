@@ -5,6 +5,7 @@ use std::path::Path;
 use mambalite::upscale::Executor;
 use mambalite_kernels::{Model, Plan, TileGrid};
 
+use crate::backend::Wanted;
 use crate::board::Board;
 use crate::error::{Error, Result};
 
@@ -56,6 +57,10 @@ pub fn check(
                 cause,
             });
         }
+    }
+    // A GPU has memory of its own; what fits it only its driver knows.
+    if board.backend == Wanted::Cuda {
+        return Ok(());
     }
     let widest = tiles(width, height, executor).padded_width_max();
     let needed = arena_needed(model, widest);

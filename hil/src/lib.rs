@@ -5,6 +5,7 @@
     expect(clippy::indexing_slicing, reason = "tests index what they made")
 )]
 
+pub mod backend;
 pub mod bench;
 pub mod board;
 pub mod compare;

@@ -3,7 +3,7 @@
 use mambalite_hil_wire::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{EXIT_BUG, Error};
 
 /// How a run ended. The order is that of importance: the verdict of several is the largest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -77,6 +77,7 @@ impl Verdict {
             | Error::Misbehaved { .. }
             | Error::Disconnected { .. } => Self::Link,
             Error::Agent { .. }
+            | Error::Gpu { code: EXIT_BUG, .. }
             | Error::Refused {
                 fault: Fault::Exec, ..
             } => Self::Crash,

@@ -1,8 +1,10 @@
 //! What the computer tells of itself.
 
 use mambalite_firmware_app::{Board, Sensor};
+use mambalite_hil_wire::Backend;
 
 use crate::arguments::Serve;
+use crate::backend::Facts;
 use crate::identity;
 use crate::sensors::Sampler;
 
@@ -12,18 +14,20 @@ pub(crate) struct Machine {
     build_id: [u8; 20],
     cpuid: u32,
     uid: [u8; 16],
+    backend: Facts,
     sampler: Sampler,
 }
 
 impl Machine {
     /// Makes the board of an order.
-    pub(crate) fn new(serve: &Serve, sampler: Sampler) -> Self {
+    pub(crate) fn new(serve: &Serve, backend: Facts, sampler: Sampler) -> Self {
         let root = &serve.places.root;
         Self {
             name: serve.board.clone(),
             build_id: identity::build_id(),
             cpuid: identity::cpuid(root),
             uid: identity::uid(root),
+            backend,
             sampler,
         }
     }
@@ -61,6 +65,10 @@ impl Board for Machine {
 
     fn stack_bytes(&self) -> u32 {
         0
+    }
+
+    fn backend(&self) -> Backend<'_> {
+        self.backend.on_the_wire()
     }
 
     fn sensors(&self, restart: bool, show: &mut dyn FnMut(Sensor<'_>)) {

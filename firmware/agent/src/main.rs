@@ -1,7 +1,8 @@
 //! The board's side of the harness on a computer with Linux: frames on standard input and output,
-//! the network on the CPU, readings of the sensors of a Jetson.
+//! the network on the CPU or an NVIDIA GPU, readings of the sensors of a Jetson.
 
 mod arguments;
+mod backend;
 mod identity;
 mod machine;
 mod port;
@@ -12,8 +13,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use mambalite_firmware_app::Session;
+use mambalite_host_gpu::GpuError;
 
 use arguments::{Order, Serve, USAGE};
+use backend::{Facts, Found};
 use machine::Machine;
 use port::Standard;
 use sensors::{Places, Sampler};
@@ -40,6 +43,9 @@ enum Error {
         /// Bytes asked for.
         bytes: u32,
     },
+    /// The GPU cannot be used.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
     /// A stream of the process does not work.
     #[error("open the standard streams: {cause}")]
     Streams {
@@ -69,6 +75,7 @@ fn main() -> ExitCode {
     };
     eprintln!("error: {error}");
     ExitCode::from(match error {
+        Error::Gpu(cause) => cause.exit_code(),
         Error::Usage { .. } | Error::Memory { .. } => EXIT_INPUT,
         Error::Streams { .. } => EXIT_BUG,
     })
@@ -84,16 +91,27 @@ fn run(serve: &Serve) -> Result<(), Error> {
         bytes: serve.arena_bytes,
     })?;
     arena.resize(words, 0_u64);
+    let model: &[u8] = bytemuck::cast_slice(&model);
+    let found = Found::new(serve.backend, model)?;
+    let facts = found.facts();
+    match &facts {
+        Facts::Cuda(device) => eprintln!("the network runs on the GPU, {device}"),
+        Facts::Cpu(note) if !note.is_empty() => eprintln!("the network runs on the CPU: {note}"),
+        Facts::Cpu(_) => {}
+    }
     let port = Standard::open().map_err(|cause| Error::Streams { cause })?;
     let sampler = Sampler::start(sensors::find(&serve.places));
-    let machine = Machine::new(serve, sampler);
+    let machine = Machine::new(serve, facts, sampler);
     eprintln!(
         "{}: arena {} bytes, model {}",
         serve.board,
         serve.arena_bytes,
         serve.model.display()
     );
-    Session::new(port, machine, bytemuck::cast_slice(&model), &mut arena).run();
+    match found {
+        Found::Cpu { .. } => Session::new(port, machine, model, &mut arena).run(),
+        Found::Gpu(gpu) => Session::with_runner(port, machine, model, &mut arena, *gpu).run(),
+    }
     Ok(())
 }
 

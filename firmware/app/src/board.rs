@@ -1,6 +1,6 @@
 //! What a board supplies.
 
-use mambalite_hil_wire::Reading;
+use mambalite_hil_wire::{Backend, Reading};
 
 /// The line to the host.
 pub trait Port {
@@ -39,6 +39,11 @@ pub trait Board {
 
     /// Returns the size of the stack in bytes, 0 where an operating system sees to it.
     fn stack_bytes(&self) -> u32;
+
+    /// Returns what runs the network.
+    fn backend(&self) -> Backend<'_> {
+        Backend::Cpu { note: "" }
+    }
 
     /// Shows each sensor; with `restart` the samples so far are forgotten afterwards. A board
     /// without sensors shows none.

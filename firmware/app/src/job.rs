@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 
 use mambalite_hil_wire::{Fault, NakReason, Request, Response};
-use mambalite_kernels::{Config, Digests, ExecError, Layer, Model, Plan, Upscaler};
+use mambalite_kernels::{Config, Digests, Layer, Model};
 
 use crate::board::{Board, Port};
 use crate::intake::{Intake, Verdict};
@@ -11,6 +11,7 @@ use crate::link::{Event, Line, Link};
 use crate::log::{info, warning};
 use crate::outlet::{Outlet, Picture, Probe, Trace, send_digests};
 use crate::refusal::{Refusal, saturated};
+use crate::runner::{Run, Runner};
 use crate::session::{Desk, text};
 
 /// Bytes of picture that the host may send before the board has worked on those before.
@@ -43,14 +44,14 @@ pub(crate) enum End {
     Closed,
 }
 
-/// A running job.
-pub(crate) struct Job<'j> {
+/// A running job; `R` is the picture under way in what runs the network.
+pub(crate) struct Job<'j, R> {
     number: u32,
     intake: Intake,
     /// The row that is being filled, and how far it is.
     row: &'j mut [u8],
     row_filled: usize,
-    upscaler: Upscaler<'j>,
+    run: R,
     digests: Digests,
     trace: Option<Trace>,
     picture: Picture,
@@ -60,23 +61,26 @@ pub(crate) struct Job<'j> {
     cycles: Option<u64>,
 }
 
-impl<'j> Job<'j> {
+impl<'j, R: Run> Job<'j, R> {
     /// Sets a job up in the working memory.
     ///
     /// # Errors
-    /// Why not, if the model or the memory does not allow the job.
-    pub(crate) fn new<'m: 'j>(
+    /// Why not, if the model, the memory or what runs the network does not allow the job.
+    pub(crate) fn new<'m: 'j, F>(
         begin: &Begin,
         model: &Model<'m>,
+        runner: &'j mut F,
         arena: &'j mut [u64],
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Refusal<R::Error>>
+    where
+        F: Runner<Run<'j> = R, Error = R::Error>,
+    {
         let config = *model.config();
-        let total = check(begin, &config)?;
+        let total = check(begin, &config, R::LAYERS)?;
         let (width, height) = (usize::from(begin.width), usize::from(begin.height));
         let row_bytes = width * config.channels;
         let row_words = row_bytes.div_ceil(size_of::<u64>());
-        let arena_needed =
-            row_words * size_of::<u64>() + Plan::microcontroller(model, width).arena_bytes;
+        let arena_needed = row_words * size_of::<u64>() + runner.arena_bytes(model, width);
         let available = size_of_val(arena);
         let parts = arena.split_at_mut_checked(row_words);
         let Some((row, rest)) = parts.filter(|_| arena_needed <= available) else {
@@ -85,14 +89,17 @@ impl<'j> Job<'j> {
                 available,
             });
         };
-        let upscaler =
-            Upscaler::microcontroller(model, width, height, rest).map_err(Refusal::Exec)?;
+        let run = runner.start(model, (width, height), rest);
+        let run = run.map_err(|error| Refusal::Exec {
+            fault: F::fault(&error),
+            error,
+        })?;
         Ok(Self {
             number: begin.job,
             intake: Intake::new(total, WINDOW_BYTES),
             row: &mut bytemuck::cast_slice_mut(row)[..row_bytes],
             row_filled: 0,
-            upscaler,
+            run,
             digests: Digests::new(&config),
             trace: begin.trace.map(|layer| Trace::new(&config, layer)),
             picture: Picture::new(),
@@ -211,7 +218,7 @@ impl<'j> Job<'j> {
         &mut self,
         line: &mut Line<P>,
         board: &B,
-    ) -> Result<(), ExecError> {
+    ) -> Result<(), R::Error> {
         let outlet = RefCell::new(Outlet::new(line, board, self.number));
         let (digests, trace) = (&mut self.digests, self.trace.as_mut());
         let mut probe = Probe {
@@ -222,7 +229,7 @@ impl<'j> Job<'j> {
         let picture = &mut self.picture;
         let mut sink = |_, row: &[u8]| picture.send(row, &mut outlet.borrow_mut());
         let before = board.cycles();
-        let outcome = self.upscaler.push_row(self.row, &mut probe, &mut sink);
+        let outcome = self.run.push_row(self.row, &mut probe, &mut sink);
         if let Some((start, end)) = before.zip(board.cycles()) {
             let spent = end.wrapping_sub(start).wrapping_sub(outlet.borrow().cycles);
             self.cycles = Some(self.cycles.unwrap_or(0).wrapping_add(spent));
@@ -236,7 +243,11 @@ impl<'j> Job<'j> {
         if let Some(trace) = &mut self.trace {
             trace.flush(&mut outlet);
         }
-        let digests = self.digests.as_slice();
+        let digests = if R::LAYERS {
+            self.digests.as_slice()
+        } else {
+            &[]
+        };
         send_digests(digests, &mut outlet);
         outlet.send(&Response::Result {
             job: self.number,
@@ -270,12 +281,12 @@ impl<'j> Job<'j> {
 }
 
 /// Checks an order against the model; returns the bytes of the LR picture.
-fn check(begin: &Begin, config: &Config) -> Result<u32, Refusal> {
+fn check<E>(begin: &Begin, config: &Config, layers: bool) -> Result<u32, Refusal<E>> {
     if begin.job == 0 {
         return Err(Refusal::JobNumber);
     }
     if let Some(layer) = begin.trace
-        && usize::from(layer) >= Layer::count(config)
+        && (!layers || usize::from(layer) >= Layer::count(config))
     {
         return Err(Refusal::UnknownLayer { layer });
     }

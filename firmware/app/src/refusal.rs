@@ -3,16 +3,17 @@
 use core::fmt;
 
 use mambalite_hil_wire::Fault;
-use mambalite_kernels::{ExecError, ModelError};
+use mambalite_kernels::ModelError;
 
-/// Why a job does not start; shown, it is the sentence for people.
+/// Why a job does not start; shown, it is the sentence for people. `E` is the error of what runs the
+/// network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum Refusal<E> {
     /// The job has the number 0.
     JobNumber,
     /// There is no valid model.
     Model(ModelError),
-    /// The model has no layer of this index.
+    /// The model has no layer of this index, or none that can be seen.
     UnknownLayer {
         /// The index.
         layer: u16,
@@ -29,10 +30,15 @@ pub(crate) enum Refusal {
         available: usize,
     },
     /// The network does not start.
-    Exec(ExecError),
+    Exec {
+        /// What the wire calls it.
+        fault: Fault,
+        /// Why not.
+        error: E,
+    },
 }
 
-impl Refusal {
+impl<E> Refusal<E> {
     /// Returns the reason as the wire states it.
     pub(crate) fn fault(&self) -> Fault {
         match *self {
@@ -44,12 +50,12 @@ impl Refusal {
                 needed: saturated(needed),
                 available: saturated(available),
             },
-            Self::Exec(_) => Fault::Exec,
+            Self::Exec { fault, .. } => fault,
         }
     }
 }
 
-impl fmt::Display for Refusal {
+impl<E: fmt::Display> fmt::Display for Refusal<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::JobNumber => f.write_str("jobs are numbered from 1"),
@@ -62,7 +68,7 @@ impl fmt::Display for Refusal {
                 "the job needs {needed} bytes of working memory, {} more than there are",
                 needed.saturating_sub(available)
             ),
-            Self::Exec(error) => write!(f, "{error}"),
+            Self::Exec { ref error, .. } => write!(f, "{error}"),
         }
     }
 }

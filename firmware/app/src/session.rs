@@ -14,15 +14,17 @@ use crate::job::{Begin, End, Job, WINDOW_BYTES};
 use crate::link::{Event, Line, Link};
 use crate::log::{info, warning};
 use crate::refusal::{Refusal, saturated};
+use crate::runner::{Run, Runner, Streaming};
 
 /// Longest text in a message, bytes.
 const DETAIL_BYTES: usize = 200;
 
-/// The firmware of a board, from the handshake to the last job.
-pub struct Session<'m, P, B> {
+/// The firmware of a board, from the handshake to the last job. `R` is what runs the network.
+pub struct Session<'m, P, B, R = Streaming> {
     link: Link<P>,
     desk: Desk<'m, B>,
     arena: &'m mut [u64],
+    runner: R,
 }
 
 /// What the session knows, apart from the link and the working memory.
@@ -33,14 +35,29 @@ pub(crate) struct Desk<'m, B> {
     pub(crate) model: Result<Model<'m>, ModelError>,
     /// Size of the working memory in bytes.
     pub(crate) arena_bytes: usize,
+    /// Whether what runs the network shows its layers.
+    pub(crate) layers: bool,
 }
 
 impl<'m, P: Port, B: Board> Session<'m, P, B> {
-    /// Makes the session of a board.
+    /// Makes the session of a board whose processor runs the network.
     ///
     /// `model` is the flash region of the model file; it may be blank or hold anything. `arena` is
     /// the working memory of the network.
     pub fn new(port: P, board: B, model: &'m [u8], arena: &'m mut [u64]) -> Self {
+        Self::with_runner(port, board, model, arena, Streaming)
+    }
+}
+
+impl<'m, P: Port, B: Board, R: Runner> Session<'m, P, B, R> {
+    /// As [`Session::new`], with what runs the network.
+    pub fn with_runner(
+        port: P,
+        board: B,
+        model: &'m [u8],
+        arena: &'m mut [u64],
+        runner: R,
+    ) -> Self {
         let model = Model::parse(model);
         match &model {
             Ok(model) => info!("model of {=usize} bytes", model.bytes_len()),
@@ -53,8 +70,10 @@ impl<'m, P: Port, B: Board> Session<'m, P, B> {
                 board,
                 model,
                 arena_bytes,
+                layers: <R::Run<'_> as Run>::LAYERS,
             },
             arena,
+            runner,
         }
     }
 
@@ -116,7 +135,7 @@ impl<'m, P: Port, B: Board> Session<'m, P, B> {
             begin.job, begin.width, begin.height
         );
         let started = match &self.desk.model {
-            Ok(model) => Job::new(&begin, model, self.arena),
+            Ok(model) => Job::new(&begin, model, &mut self.runner, self.arena),
             Err(error) => Err(Refusal::Model(*error)),
         };
         match started {
@@ -172,7 +191,7 @@ impl<B: Board> Desk<'_, B> {
     fn hello<P: Port>(&self, line: &mut Line<P>) {
         let refusal;
         let model = match &self.model {
-            Ok(model) => ready(model),
+            Ok(model) => ready(model, self.layers),
             Err(error) => {
                 refusal = text(error);
                 ModelState::Refused {
@@ -192,12 +211,13 @@ impl<B: Board> Desk<'_, B> {
             arena_bytes: saturated(self.arena_bytes),
             max_payload: MAX_PAYLOAD as u16,
             window: WINDOW_BYTES,
+            backend: self.board.backend(),
         });
     }
 }
 
-/// Describes a valid model.
-fn ready(model: &Model<'_>) -> ModelState<'static> {
+/// Describes a valid model, and whether its layers are shown.
+fn ready(model: &Model<'_>, layers: bool) -> ModelState<'static> {
     let config = model.config();
     ModelState::Ready {
         sha256: model.sha256(),
@@ -209,7 +229,11 @@ fn ready(model: &Model<'_>) -> ModelState<'static> {
         // The reader accepts 1 or 3 channels, a scale of 2 to 4 and at most MAX_LAYERS layers.
         channels: config.channels as u8,
         scale: config.scale as u8,
-        layers: Layer::count(config) as u16,
+        layers: if layers {
+            Layer::count(config) as u16
+        } else {
+            0
+        },
     }
 }
 

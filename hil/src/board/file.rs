@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::backend::Wanted;
+
 use super::{Board, Emulator, Loopback, Microcontroller, ModelRegion, Reach, Region, Remote};
 
 /// Version of the board file that this harness reads.
@@ -101,6 +103,7 @@ impl TryFrom<File> for Board {
             target: file.target,
             arena_bytes: file.arena_bytes,
             reach,
+            backend: Wanted::default(),
         };
         match &board.reach {
             Reach::Flash(memory) => check_memory(&board, memory)?,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::backend::Wanted;
 use crate::error::{Error, Result};
 
 /// Name of the file in the board's folder.
@@ -27,6 +28,8 @@ pub struct Board {
     pub arena_bytes: u32,
     /// What the board is and how it is reached.
     pub reach: Reach,
+    /// What is to run its network; no fact of the file, [`Board::on`] sets it.
+    pub backend: Wanted,
 }
 
 /// How a board is reached.

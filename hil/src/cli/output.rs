@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use mambalite_hil::Error;
+use mambalite_hil::backend::Backend;
 use mambalite_hil::recovery::Step;
 use mambalite_hil::report::{
     BoardReport, ControlReport, Difference, Failure, PictureReport, QuarantineReport, SensorReport,
@@ -36,6 +37,7 @@ struct BoardLine<'a> {
     board: &'a str,
     model: &'a str,
     precision: &'a str,
+    backend: Option<&'a Backend>,
     verdict: Verdict,
     failure: Option<&'a Failure>,
     attempts: &'a [Failure],
@@ -85,6 +87,7 @@ impl Output {
     pub(crate) fn board(self, report: &BoardReport) {
         let layers = || report.jobs.iter().flat_map(|job| &job.layers);
         let equal = layers().filter(|layer| layer.equal).count();
+        let backend = report.device.as_ref().map(|device| &device.backend);
         let jobs_equal = report.jobs.iter().filter(|job| job.is_equal()).count();
         if self.json {
             self.object(
@@ -94,6 +97,7 @@ impl Output {
                     board: &report.board.name,
                     model: &report.model.name,
                     precision: &report.model.precision,
+                    backend,
                     verdict: report.verdict,
                     failure: report.failure.as_ref(),
                     attempts: &report.attempts,
@@ -112,16 +116,23 @@ impl Output {
             return;
         }
         let caught = report.controls.iter().filter(|it| it.caught).count();
+        let layers = match backend.is_none_or(Backend::shows_layers) {
+            true => format!("{equal} of {} layers equal", layers().count()),
+            false => "no layers (a GPU shows none: output only)".to_owned(),
+        };
         self.line(&format!(
-            "{} {} {}: {jobs_equal} of {} jobs and {equal} of {} layers equal, \
+            "{} {} {}: {jobs_equal} of {} jobs equal, {layers}, \
              {caught} of {} deliberate faults caught",
             report.rig,
             report.model.precision,
             report.verdict.word(),
             report.jobs.len(),
-            layers().count(),
             report.controls.len()
         ));
+        // The processor is what one expects.
+        if let Some(backend) = backend.filter(|it| **it != Backend::Cpu { note: None }) {
+            self.line(&format!("  backend: {}", backend.describe()));
+        }
         for picture in &report.pictures {
             self.line(&describe(picture));
         }

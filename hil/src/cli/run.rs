@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use mambalite::registry;
 use mambalite::upscale::Executor;
 use mambalite_hil::Result;
+use mambalite_hil::backend::Wanted;
 use mambalite_hil::error::{EXIT_INPUT, EXIT_MISMATCH};
 use mambalite_hil::geometry::HALO_DEFAULT;
 use mambalite_hil::interrupt::Interrupt;
@@ -26,7 +27,8 @@ Examples:
   hil run --board qemu-mps2-an500 --input small.png --out result
   hil run --board qemu-mps2-an386 --board qemu-mps2-an500 --input pictures/ --out result
   hil run --board qemu-mps2-an500 --input small.png --ground-truth large.png --out result
-  hil run --board qemu-mps2-an386 --input wide.png --precision w8a8 --tile 48 --out result";
+  hil run --board qemu-mps2-an386 --input wide.png --precision w8a8 --tile 48 --out result
+  hil run --board jetson-orin-nano --input small.png --backend cuda --out result";
 
 /// Runs pictures through boards and compares every layer with the host, bit for bit.
 ///
@@ -61,6 +63,10 @@ pub(crate) struct Cmd {
     /// LR pixels around a tile that run with it [default with patch: 8].
     #[arg(long, value_name = "N")]
     halo: Option<u16>,
+    /// What runs the network: a GPU only on computers behind SSH. With it the output alone is compared,
+    /// without it every layer too.
+    #[arg(long, value_enum, default_value_t)]
+    backend: Wanted,
     /// Folder of the results; it is made where it is missing.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -104,6 +110,7 @@ impl Cmd {
             model: self.model,
             precisions: self.precisions,
             executor,
+            backend: self.backend,
             build: !self.no_build,
             resume: self.resume,
             retries: self.retries,

@@ -19,6 +19,8 @@ pub struct JobResult {
     pub output: Vec<u8>,
     /// One digest a layer.
     pub digests: Vec<u64>,
+    /// Digests that were to come: all layers', or 0 where none are shown.
+    pub digests_expected: usize,
     /// Bits of the traced layer's values.
     pub trace: Vec<u32>,
     /// Core cycles, where the core counts them.
@@ -76,6 +78,7 @@ impl<'l, 'j, T: Transport> Attempt<'l, 'j, T> {
         let result = JobResult {
             output: Vec::with_capacity(job.output_len),
             digests: Vec::new(),
+            digests_expected: job.layers.into(),
             trace: Vec::new(),
             cycles: None,
             arena_needed: 0,

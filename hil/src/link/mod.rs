@@ -6,12 +6,13 @@ mod sensors;
 
 use std::time::{Duration, Instant};
 
+use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::transport::Transport;
 use mambalite_hil_wire::{
-    Decoder, Encoder, FrameError, MAX_CHUNK, MAX_PAYLOAD, ModelState, PROTOCOL_VERSION, Precision,
-    Request, Response, Step,
+    self as wire, Decoder, Encoder, FrameError, MAX_CHUNK, MAX_PAYLOAD, ModelState,
+    PROTOCOL_VERSION, Precision, Request, Response, Step,
 };
 
 pub use attempt::JobResult;
@@ -84,6 +85,8 @@ pub struct DeviceInfo {
     pub max_payload: u16,
     /// Picture bytes that it can hold unworked.
     pub window: u32,
+    /// What runs the network.
+    pub backend: Backend,
 }
 
 /// The model in a board's memory.
@@ -122,7 +125,7 @@ pub struct Job<'a> {
     pub pixels: &'a [u8],
     /// Bytes of the SR picture.
     pub output_len: usize,
-    /// Layers of the model.
+    /// Layers whose digests shall come; 0 where none are shown.
     pub layers: u16,
     /// Index of the layer whose values shall come back.
     pub trace: Option<u16>,
@@ -150,6 +153,7 @@ pub struct Link<T> {
     inbox_at: usize,
     seq_next: Option<u16>,
     job_last: u32,
+    shows_layers: bool,
     heard: Instant,
     counters: Counters,
     patience: Patience,
@@ -186,6 +190,7 @@ impl<T: Transport> Link<T> {
             inbox_at: 0,
             seq_next: None,
             job_last: 0,
+            shows_layers: true,
             heard: Instant::now(),
             counters: Counters::default(),
             patience,
@@ -213,6 +218,12 @@ impl<T: Transport> Link<T> {
         &self.counters
     }
 
+    /// Reports whether the board shows layers, as its last handshake says.
+    #[must_use]
+    pub fn shows_layers(&self) -> bool {
+        self.shows_layers
+    }
+
     /// Shakes hands; called again after each reset of the board.
     ///
     /// # Errors
@@ -234,6 +245,8 @@ impl<T: Transport> Link<T> {
                 _ => None,
             })?;
             if let Some(info) = answer {
+                let shows_layers = |info: &DeviceInfo| info.backend.shows_layers();
+                self.shows_layers = info.as_ref().map_or(true, shows_layers);
                 return info;
             }
             self.counters.requests_repeated += 1;
@@ -396,6 +409,7 @@ fn device_info(response: &Response<'_>) -> Option<DeviceInfo> {
         arena_bytes,
         max_payload,
         window,
+        backend,
         ..
     } = response
     else {
@@ -423,6 +437,14 @@ fn device_info(response: &Response<'_>) -> Option<DeviceInfo> {
             detail: detail.to_owned(),
         },
     };
+    let backend = match backend {
+        wire::Backend::Cpu { note } => Backend::Cpu {
+            note: Some(note.to_owned()).filter(|it| !it.is_empty()),
+        },
+        wire::Backend::Cuda { device } => Backend::Cuda {
+            device: device.to_owned(),
+        },
+    };
     let board = board.to_owned();
     let max_payload = max_payload.min(MAX_PAYLOAD as u16);
     Some(DeviceInfo {
@@ -435,6 +457,7 @@ fn device_info(response: &Response<'_>) -> Option<DeviceInfo> {
         arena_bytes,
         max_payload,
         window,
+        backend,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::backend::{Backend, Wanted};
 use crate::board::Board;
 use crate::crash::CrashReport;
 use crate::error::Error;
@@ -106,7 +107,7 @@ pub struct QuarantineReport {
     pub quarantine: Quarantine,
 }
 
-/// What is true of a board, from its board file.
+/// What is true of a board, from its board file, and what was wanted of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BoardFacts {
     /// Name, as on the command line.
@@ -119,6 +120,8 @@ pub struct BoardFacts {
     pub target: String,
     /// Machine of the emulator; nothing for a real board.
     pub machine: Option<String>,
+    /// What was to run the network.
+    pub backend: Wanted,
 }
 
 /// A firmware image, from its ELF file.
@@ -151,6 +154,8 @@ pub struct DeviceFacts {
     pub fp_flags: String,
     /// Working memory for a job, bytes.
     pub arena_bytes: u32,
+    /// What ran the network.
+    pub backend: Backend,
 }
 
 /// The model of a run.
@@ -221,7 +226,7 @@ pub struct JobReport {
     pub output_crc32: String,
     /// Whether the SR bytes equal the reference's.
     pub output_equal: bool,
-    /// The layers in order of execution.
+    /// The layers in order of execution; none where what runs the network shows none.
     pub layers: Vec<LayerReport>,
     /// Core cycles, where the core counts them.
     pub cycles: Option<u64>,
@@ -423,6 +428,7 @@ impl From<&Board> for BoardFacts {
             core: board.core.clone(),
             target: board.target.clone(),
             machine: board.emulated().map(str::to_owned),
+            backend: board.backend,
         }
     }
 }
@@ -442,6 +448,7 @@ impl From<&DeviceInfo> for DeviceFacts {
             uid: hex::encode(info.uid),
             fp_flags: format!("{:#010x}", info.fp_flags),
             arena_bytes: info.arena_bytes,
+            backend: info.backend.clone(),
         }
     }
 }

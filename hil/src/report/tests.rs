@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use mambalite::picture::Picture;
 
 use super::*;
+use crate::backend::{Backend, Wanted};
 use crate::link::Counters;
 use crate::log::Line;
 use crate::verdict::{Stage, Verdict};
@@ -109,13 +110,7 @@ pub(crate) fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
         recovery: Vec::new(),
         crash: None,
         quarantine: None,
-        board: BoardFacts {
-            name: name.to_owned(),
-            chip: "Arm MPS2+ AN500".to_owned(),
-            core: "Cortex-M7".to_owned(),
-            target: "thumbv7em-none-eabihf".to_owned(),
-            machine: Some("mps2-an500".to_owned()),
-        },
+        board: facts(name),
         firmware: Some(firmware()),
         device: Some(device(sha256)),
         model: ModelFacts {
@@ -171,6 +166,17 @@ fn firmware() -> FirmwareFacts {
     }
 }
 
+fn facts(name: &str) -> BoardFacts {
+    BoardFacts {
+        name: name.to_owned(),
+        chip: "Arm MPS2+ AN500".to_owned(),
+        core: "Cortex-M7".to_owned(),
+        target: "thumbv7em-none-eabihf".to_owned(),
+        machine: Some("mps2-an500".to_owned()),
+        backend: Wanted::Auto,
+    }
+}
+
 fn device(sha256: &str) -> DeviceFacts {
     DeviceFacts {
         protocol: 1,
@@ -180,6 +186,9 @@ fn device(sha256: &str) -> DeviceFacts {
         uid: "00000000000000000000000000000000".to_owned(),
         fp_flags: "0x00000000".to_owned(),
         arena_bytes: 1 << 20,
+        backend: Backend::Cpu {
+            note: Some("no driver".to_owned()),
+        },
     }
 }
 

@@ -19,6 +19,7 @@ use mambalite::registry;
 use mambalite::upscale::Executor;
 use mambalite_kernels::Precision;
 
+use crate::backend::Wanted;
 use crate::board::Boards;
 use crate::error::{
     EXIT_BUG, EXIT_CRASH, EXIT_FLAKY, EXIT_INTERRUPTED, EXIT_LINK, EXIT_MISMATCH, EXIT_NOTHING,
@@ -53,6 +54,8 @@ pub struct Order {
     pub precisions: Vec<Precision>,
     /// How pictures are cut.
     pub executor: Executor,
+    /// What is to run the network.
+    pub backend: Wanted,
     /// Folder of the results.
     pub out: PathBuf,
     /// Whether the firmware is built first.
@@ -88,6 +91,7 @@ impl Order {
             precisions: Vec::new(),
             executor: Executor::Stream,
             out,
+            backend: Wanted::Cpu,
             build: true,
             resume: false,
             jobs: std::thread::available_parallelism().map_or(1, Into::into),

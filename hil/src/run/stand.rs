@@ -1,6 +1,7 @@
 //! The rigs of an order, with the facts of their boards.
 
 use super::Order;
+use crate::backend::Wanted;
 use crate::board::{Board, Boards, Reach};
 use crate::error::{Error, Result};
 use crate::inventory::Rig;
@@ -29,13 +30,13 @@ impl Stand {
             if stands.iter().any(|other| other.rig.name == rig.name) {
                 return Err(Error::SameRig { name: rig.name });
             }
-            stands.push(Self::new(rig, of_bench, boards)?);
+            stands.push(Self::new(rig, of_bench, (boards, order.backend))?);
         }
         Ok(stands)
     }
 
-    fn new(rig: Rig, of_bench: bool, boards: &Boards) -> Result<Self> {
-        let mut board = boards.load(&rig.board)?;
+    fn new(rig: Rig, of_bench: bool, (boards, backend): (&Boards, Wanted)) -> Result<Self> {
+        let mut board = boards.load(&rig.board)?.on(backend)?;
         if let (Some(host), Reach::Ssh(remote)) = (&rig.host, &mut board.reach) {
             remote.host.clone_from(host);
         }
@@ -49,6 +50,6 @@ impl Stand {
 
     /// Returns the time limits of its link.
     pub(super) fn patience(&self) -> Patience {
-        Patience::default().times(self.rig.timeout_multiplier)
+        self.board.backend.patience().times(self.rig.timeout_multiplier)
     }
 }

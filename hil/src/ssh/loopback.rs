@@ -26,6 +26,12 @@ const SERVER_FOLDER: &str = "/run/sshd";
 const KEYGEN: &str = "ssh-keygen";
 /// Runs programs of the other processor.
 const EMULATOR: &str = "qemu-aarch64-static";
+/// Where the libraries of that processor are, and two that the agent needs; by their packages.
+const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
+const LIBRARY_PACKAGES: [(&str, &str); 2] = [
+    ("lib/libc.so.6", "libc6-arm64-cross"),
+    ("lib/libgcc_s.so.1", "libgcc-s1-arm64-cross"),
+];
 /// Ends the server when the harness is killed in a way that runs no destructor.
 const GUARD: &str = "setpriv";
 
@@ -63,6 +69,9 @@ pub fn missing_packages() -> Vec<&'static str> {
             packages.push(package);
         }
     }
+    let is_there = |file: &str| Path::new(LIBRARIES).join(file).is_file();
+    let missing = LIBRARY_PACKAGES.iter().filter(|(file, _)| !is_there(file));
+    packages.extend(missing.map(|(_, package)| package));
     packages
 }
 
@@ -141,7 +150,10 @@ impl Loopback {
     /// Returns the words before the agent that make this processor run it.
     pub(super) fn prefix(&self) -> Vec<String> {
         let emulator = self.emulator.display().to_string();
-        vec![emulator, "-cpu".to_owned(), self.cpu.clone()]
+        // The stand-in for a GPU's driver, if there is one, is copied there.
+        let drivers = format!("LD_LIBRARY_PATH={}", self.home());
+        let words = ["-cpu", &self.cpu, "-L", LIBRARIES, "-E", &drivers].map(str::to_owned);
+        [vec![emulator], words.to_vec()].concat()
     }
 
     /// Returns the options that show the agent the made-up sensors.

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::backend::Wanted;
 use crate::board::{Board, Reach};
-use crate::error::{Error, Result};
+use crate::error::{EXIT_BUG, EXIT_INPUT, EXIT_MISSING, Error, Result};
 use crate::firmware::Image;
 use crate::flasher::Flasher;
 use crate::interrupt::Interrupt;
@@ -28,6 +29,8 @@ pub use loopback::{Loopback, SERVER, missing_packages};
 /// Names of the files on the far side.
 const AGENT: &str = "agent";
 const MODEL: &str = "model.mls";
+/// Where the agent finds a driver beside it.
+const DRIVER: &str = "libcuda.so";
 
 /// Longest time that the agent may take to end once its input is closed.
 const END: Duration = Duration::from_secs(10);
@@ -57,6 +60,7 @@ struct Shared {
     process: Option<Process>,
     storage: Storage,
     command_line: Vec<String>,
+    backend: Wanted,
     log: PathBuf,
     /// What plays the computer, where it is a virtual one.
     _loopback: Option<Arc<Loopback>>,
@@ -127,12 +131,15 @@ impl Station {
             storage.path(MODEL),
             "--arena-bytes".to_owned(),
             board.arena_bytes.to_string(),
+            "--backend".to_owned(),
+            board.backend.word().to_owned(),
         ];
         let command_line = [prefix, &own, options].concat();
         let shared = Shared {
             process: None,
             storage,
             command_line,
+            backend: board.backend,
             log: log.to_owned(),
             _loopback: loopback,
         };
@@ -142,7 +149,7 @@ impl Station {
         })
     }
 
-    /// Copies agent and model where the computer has other ones; `progress` gets bytes done.
+    /// Copies agent and model, and the stand-in for a driver, where the computer has other ones; `progress` gets bytes done.
     /// Returns the number of files copied.
     ///
     /// # Errors
@@ -155,7 +162,9 @@ impl Station {
     ) -> Result<usize> {
         let shared = lock(&self.shared);
         let mut copied = 0;
-        for (name, bytes) in [(AGENT, image.elf.as_slice()), (MODEL, model)] {
+        let driver = image.driver.as_deref().map(|driver| (DRIVER, driver));
+        let files = [(AGENT, image.elf.as_slice()), (MODEL, model)];
+        for (name, bytes) in files.into_iter().chain(driver) {
             copied += usize::from(shared.storage.put(name, bytes, progress)?);
         }
         Ok(copied)
@@ -290,6 +299,7 @@ impl Shared {
         };
         let how = match self.storage.connection().finish(process, END) {
             Ok(Some(status)) => match (status.code(), status.signal()) {
+                (Some(code), _) if self.is_about_gpu(code) => return self.gpu(code),
                 (Some(code), _) => format!("it ended with code {code}"),
                 (None, signal) => format!("signal {} ended ssh", signal.unwrap_or(0)),
             },
@@ -297,6 +307,25 @@ impl Shared {
             Err(error) => return error,
         };
         self.agent(format!("{how}{}", last_words(&self.log)))
+    }
+
+    /// Reports whether the agent ended by itself because of the GPU; see docs/exit-codes.md.
+    fn is_about_gpu(&self, code: i32) -> bool {
+        let codes = [EXIT_BUG, EXIT_INPUT, EXIT_MISSING];
+        self.backend != Wanted::Cpu && codes.map(i32::from).contains(&code)
+    }
+
+    fn gpu(&self, code: i32) -> Error {
+        let words = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let cause = words
+            .lines()
+            .rev()
+            .find_map(|it| it.strip_prefix("error: "));
+        Error::Gpu {
+            host: self.storage.connection().host().to_owned(),
+            cause: cause.unwrap_or("the agent does not say why").to_owned(),
+            code: u8::try_from(code).unwrap_or(EXIT_BUG),
+        }
     }
 
     fn silent(&self) -> Error {

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use mambalite::model_file::ModelFile;
-use mambalite_firmware_app::{Board, Port, Session};
+use mambalite_firmware_app::{Board, Port, Runner, Session, Streaming};
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::link::{Link, Patience};
 use mambalite_hil::transport::{Pipe, Transport};
@@ -31,16 +31,26 @@ pub(crate) fn start(model: &ModelFile) -> Pipe {
 
 /// As [`start`], with the working memory given in 64-bit words.
 pub(crate) fn start_with_arena(model: &ModelFile, arena_words: usize) -> Pipe {
-    let (host, board) = Pipe::pair();
+    start_on(model, arena_words, Fixed, Streaming)
+}
+
+/// As [`start_with_arena`], with the board and what runs its network.
+pub(crate) fn start_on(
+    model: &ModelFile,
+    arena_words: usize,
+    board: impl Board + Send + 'static,
+    runner: impl Runner + Send + 'static,
+) -> Pipe {
+    let (host, far) = Pipe::pair();
     let model = model.clone();
     thread::spawn(move || {
         let mut arena = vec![0; arena_words];
         let port = PipePort {
-            pipe: board,
+            pipe: far,
             inbox: Vec::new(),
             at: 0,
         };
-        Session::new(port, Fixed, model.bytes(), &mut arena).run();
+        Session::with_runner(port, board, model.bytes(), &mut arena, runner).run();
     });
     host
 }

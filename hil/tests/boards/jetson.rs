@@ -13,7 +13,7 @@ use mambalite_hil::error::{EXIT_INTERRUPTED, EXIT_LINK, EXIT_MISSING};
 use mambalite_hil::firmware::{self, Image, find_toolchain};
 use mambalite_hil::flasher::Flasher;
 use mambalite_hil::interrupt::Interrupt;
-use mambalite_hil::link::{Link, Patience};
+use mambalite_hil::link::Link;
 use mambalite_hil::observer::Silent;
 use mambalite_hil::run::{self, Order};
 use mambalite_hil::ssh::{Loopback, SshLine, Station, missing_packages};
@@ -24,15 +24,15 @@ use mambalite_hil::{Error, controls};
 use crate::model::{invented, picture};
 use crate::process::{signal, wait_until};
 
-const BOARD: &str = "virtual-jetson";
+pub(crate) const BOARD: &str = "virtual-jetson";
 const CPU: &str = "cortex-a76";
 
-fn boards() -> Boards {
+pub(crate) fn boards() -> Boards {
     Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
 /// Reports whether the virtual Jetson can be run here; says what is missing where not.
-fn can_run() -> bool {
+pub(crate) fn can_run() -> bool {
     let missing = missing_packages();
     if !missing.is_empty() {
         println!("SKIP qemu: {} not installed", missing.join(", "));
@@ -48,7 +48,7 @@ fn can_run() -> bool {
 }
 
 /// Returns the agent, built once.
-fn agent(board: &Board) -> &'static Image {
+pub(crate) fn agent(board: &Board) -> &'static Image {
     static AGENT: OnceLock<Image> = OnceLock::new();
     AGENT.get_or_init(|| {
         let interrupt = Interrupt::default();
@@ -57,16 +57,16 @@ fn agent(board: &Board) -> &'static Image {
 }
 
 /// A computer, and what belongs on it.
-struct Setup {
-    board: Board,
+pub(crate) struct Setup {
+    pub(crate) board: Board,
     loopback: Arc<Loopback>,
-    model: ModelFile,
+    pub(crate) model: ModelFile,
     folder: tempfile::TempDir,
 }
 
 impl Setup {
     /// Plays the computer; `lines` go into its server's configuration.
-    fn new(lines: &str) -> Self {
+    pub(crate) fn new(lines: &str) -> Self {
         // Built first: a connection that nothing uses for long is closed.
         let board = boards().load(BOARD).unwrap();
         agent(&board);
@@ -86,7 +86,7 @@ impl Setup {
     }
 
     /// Copies everything and starts the agent.
-    fn start(&self) -> (Station, Link<SshLine>) {
+    pub(crate) fn start(&self) -> (Station, Link<SshLine>) {
         let mut station = self.open().unwrap();
         let agent = agent(&self.board);
         let copied = station.deploy(agent, self.model.bytes(), &mut |_| ());
@@ -95,7 +95,7 @@ impl Setup {
         let line = station.line();
         (
             station,
-            Link::new(line, Patience::default(), Interrupt::default()),
+            Link::new(line, self.board.backend.patience(), Interrupt::default()),
         )
     }
 
@@ -109,7 +109,7 @@ impl Setup {
     }
 
     /// Ends the computer and checks that no process of it and no file is left.
-    fn assert_nothing_stays(self) {
+    pub(crate) fn assert_nothing_stays(self) {
         let folder = self.loopback.path("");
         let mark = folder.display().to_string();
         let mark = mark.trim_end_matches('/').to_owned();

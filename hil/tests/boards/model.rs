@@ -23,6 +23,16 @@ const CONFIG: Config = Config {
     mean: [0.5; 3],
 };
 
+/// Returns the smallest model that a GPU has kernels for.
+pub(crate) fn invented_for_gpu(seed: u64) -> ModelFile {
+    let config = Config {
+        groups: 1,
+        states: 4,
+        ..CONFIG
+    };
+    import(&checkpoint(&config, |_| Form::Dense, seed)).unwrap()
+}
+
 /// Returns the model that `seed` makes up.
 pub(crate) fn invented(seed: u64) -> ModelFile {
     import(&checkpoint(&CONFIG, |_| Form::Dense, seed)).unwrap()

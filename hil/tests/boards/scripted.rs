@@ -8,7 +8,8 @@ use mambalite_hil::error::EXIT_LINK;
 use mambalite_hil::link::{Job, Link};
 use mambalite_hil::transport::{Pipe, Transport};
 use mambalite_hil_wire::{
-    Decoder, Encoder, ModelState, PROTOCOL_VERSION, Quantity, Reading, Request, Response, Step,
+    Backend, Decoder, Encoder, ModelState, PROTOCOL_VERSION, Quantity, Reading, Request, Response,
+    Step,
 };
 
 use crate::in_process::link;
@@ -174,6 +175,7 @@ fn another_protocol_version_is_refused() {
             arena_bytes: 0,
             max_payload: 0,
             window: 0,
+            backend: Backend::Cpu { note: "" },
         }]
     });
     let error = link.hello().unwrap_err();

@@ -76,6 +76,9 @@ pub enum Response<'a> {
         max_payload: u16,
         /// Bytes of picture the board can hold that it has not yet worked on.
         window: u32,
+        /// What runs the network. Since version 3.
+        #[serde(borrow)]
+        backend: Backend<'a>,
     },
     /// The job has started; the host may send the bytes below `credit`.
     Begun {
@@ -142,7 +145,7 @@ pub enum Response<'a> {
         job: u32,
         /// CRC-32 of the whole SR byte stream.
         output_crc32: u32,
-        /// Number of layers, so of digests sent.
+        /// Number of digests sent: as many as the handshake says.
         layers: u16,
         /// Core cycles spent in the network, where the core can count them.
         cycles: Option<u64>,
@@ -201,7 +204,7 @@ pub enum ModelState<'a> {
         channels: u8,
         /// Factor from LR to SR, each direction.
         scale: u8,
-        /// Layers, so digests of a job.
+        /// Layers whose digests a job gives: all, or 0 where what runs the network shows none.
         layers: u16,
     },
     /// The reader refused what lies at the model address.
@@ -211,6 +214,21 @@ pub enum ModelState<'a> {
         /// The reader's words.
         #[serde(borrow)]
         detail: &'a str,
+    },
+}
+
+/// What runs the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Backend<'a> {
+    /// The processor that speaks here.
+    Cpu {
+        /// Why no GPU does, where one was looked for; else empty.
+        note: &'a str,
+    },
+    /// An NVIDIA GPU. It shows no layers.
+    Cuda {
+        /// Name of the device.
+        device: &'a str,
     },
 }
 
@@ -258,7 +276,7 @@ pub enum Fault {
         /// Bytes there are.
         available: u32,
     },
-    /// Width or height is zero or too large for the counters.
+    /// Width or height is zero, or too large for the counters or for a GPU.
     Geometry,
     /// The model has no layer of this index.
     UnknownLayer {

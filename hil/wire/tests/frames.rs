@@ -6,8 +6,8 @@
 )]
 
 use mambalite_hil_wire::{
-    Channel, Decoder, Encoder, Fault, FrameError, MAX_CHUNK, MAX_FRAME, MAX_NAME, MAX_PAYLOAD,
-    ModelState, NakReason, Precision, Quantity, Reading, Request, Response, Step,
+    Backend, Channel, Decoder, Encoder, Fault, FrameError, MAX_CHUNK, MAX_FRAME, MAX_NAME,
+    MAX_PAYLOAD, ModelState, NakReason, Precision, Quantity, Reading, Request, Response, Step,
 };
 use proptest::prelude::*;
 
@@ -198,6 +198,7 @@ fn hello_survives_the_trip() {
             arena_bytes: 1 << 20,
             max_payload: 1024,
             window: 4096,
+            backend: Backend::Cuda { device: "Orin" },
         };
         assert_eq!(through_line(&hello), Some(true));
     }

@@ -53,6 +53,9 @@ pub(crate) struct Bare {
 const V7EM: &str = "thumbv7em-none-eabihf";
 const V8M: &str = "thumbv8m.main-none-eabihf";
 
+/// A program for Linux that needs no libraries of that processor to run.
+const STATIC: &[&str] = &["-Ctarget-feature=+crt-static"];
+
 /// The MPS3 machine with a Cortex-M55.
 const AN547: Machine = Machine::Bare(Bare {
     machine: Cow::Borrowed("mps3-an547"),
@@ -80,8 +83,7 @@ pub(crate) const ALL: &[Target] = &[
             emulator: "qemu-aarch64-static",
             cpu: "max",
         },
-        // Static, by firmware/.cargo/config.toml: it needs no libraries of that processor to run.
-        rustflags: &[],
+        rustflags: STATIC,
     },
     // The first cores, which have no dot product.
     Target {
@@ -91,7 +93,7 @@ pub(crate) const ALL: &[Target] = &[
             emulator: "qemu-aarch64-static",
             cpu: "cortex-a57",
         },
-        rustflags: &[],
+        rustflags: STATIC,
     },
     Target {
         name: "m0",

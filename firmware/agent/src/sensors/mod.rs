@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use mambalite_hil_wire::Quantity;
 
-pub(crate) use sampler::Sampler;
+pub(crate) use sampler::{Sampler, cut};
 
 /// Where sensors are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

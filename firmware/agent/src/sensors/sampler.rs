@@ -189,7 +189,7 @@ impl Shown {
 }
 
 /// Returns the front of a name, as long as a message takes it.
-fn cut(name: &str) -> String {
+pub(crate) fn cut(name: &str) -> String {
     name[..name.floor_char_boundary(MAX_NAME)].to_owned()
 }
 

@@ -1,8 +1,8 @@
 //! Handshakes, refusals, and bytes that mean nothing.
 
 use mambalite_hil_wire::{
-    Channel, Encoder, Fault, MAX_PAYLOAD, ModelState, NakReason, PROTOCOL_VERSION, Precision,
-    Request, Response,
+    Backend, Channel, Encoder, Fault, MAX_PAYLOAD, ModelState, NakReason, PROTOCOL_VERSION,
+    Precision, Request, Response,
 };
 use mambalite_kernels::{Layer, Model, Plan};
 
@@ -48,6 +48,7 @@ fn the_handshake_tells_all_of_the_board() {
         arena_bytes: ARENA_BYTES as u32,
         max_payload: MAX_PAYLOAD as u16,
         window: crate::WINDOW_BYTES,
+        backend: Backend::Cpu { note: "" },
     };
     assert_eq!(ask(&Request::Hello, model, ARENA_BYTES), [hello]);
 }

@@ -15,7 +15,7 @@ use mambalite_kernels::{
     Value,
 };
 
-use crate::{Board, Port, Sensor, Session};
+use crate::{Board, Port, Runner, Sensor, Session, Streaming};
 
 /// The network of the tests.
 pub(crate) const CONFIG: Config = Config {
@@ -221,13 +221,23 @@ impl Host {
 
     /// Runs a session over all that was said; returns the answers.
     pub(crate) fn run(self, model: &'static [u8], arena_bytes: usize) -> Vec<Response<'static>> {
+        self.run_on(Streaming, model, arena_bytes)
+    }
+
+    /// As [`Host::run`], on something that runs the network.
+    pub(crate) fn run_on(
+        self,
+        runner: impl Runner,
+        model: &'static [u8],
+        arena_bytes: usize,
+    ) -> Vec<Response<'static>> {
         let outgoing = Rc::new(RefCell::new(Vec::new()));
         let line = Line {
             incoming: self.bytes.into(),
             outgoing: outgoing.clone(),
         };
         let arena = vec![0; arena_bytes / 8].leak();
-        Session::new(line, FakeBoard, model, arena).run();
+        Session::with_runner(line, FakeBoard, model, arena, runner).run();
         answers(&outgoing.take())
     }
 }

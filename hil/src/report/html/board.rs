@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::number::{count, duration, grouped, percent, size};
 use super::{attempts, badge, crash, difference, pictures, sensors};
+use crate::backend::Backend;
 use crate::error::Result;
 use crate::link::Counters;
 use crate::log::Line;
@@ -34,6 +35,7 @@ pub(super) fn section(
                 span.chip { (entry.board.core) }
                 span.chip { (entry.model.name) }
                 span.chip { (entry.model.precision) }
+                @if let Some(Backend::Cuda { .. }) = backend(entry) { span.chip { "cuda" } }
                 (badge(entry.verdict))
             }
             @if let Some(failure) = &entry.failure {
@@ -45,7 +47,7 @@ pub(super) fn section(
             @for picture in &shown { (picture) }
             div.grid {
                 (controls(&entry.controls))
-                (memory(&entry.memory))
+                (memory(&entry.memory, backend(entry)))
                 (trends)
                 (identity(entry))
                 (link(&entry.link))
@@ -56,6 +58,11 @@ pub(super) fn section(
             (log(&entry.log))
         }
     })
+}
+
+/// Returns what ran the network; nothing where no handshake came about.
+fn backend(entry: &BoardReport) -> Option<&Backend> {
+    entry.device.as_ref().map(|device| &device.backend)
 }
 
 fn identity(entry: &BoardReport) -> Markup {
@@ -92,6 +99,9 @@ fn identity(entry: &BoardReport) -> Markup {
                 dt { "Model SHA-256" } dd { code { (model.sha256) } }
                 dt { "On the board" } dd { (model_on_board(entry)) }
                 dt { "Executor" } dd { (executor(entry.executor)) }
+                @if let Some(backend) = backend(entry) {
+                    dt { "Backend" } dd { (backend.describe()) }
+                }
             }
         }
     }
@@ -113,7 +123,7 @@ fn executor(executor: Executor) -> String {
     }
 }
 
-fn memory(memory: &Memory) -> Markup {
+fn memory(memory: &Memory, backend: Option<&Backend>) -> Markup {
     html! {
         section.card {
             h3 { "Memory" }
@@ -124,6 +134,9 @@ fn memory(memory: &Memory) -> Markup {
                 "Executor object " (grouped(memory.object_bytes))
                 " bytes. Planned before the run; the arena as the board reports it, the stack \
                  measured on it by painting."
+                @if let Some(Backend::Cuda { .. }) = backend {
+                    " The network's memory was the GPU's; the plan is the processor's."
+                }
             }
         }
     }
@@ -263,6 +276,9 @@ fn job_row(job: &JobReport) -> Markup {
 }
 
 fn equal_of(job: &JobReport) -> Markup {
+    if job.layers.is_empty() {
+        return html! { "none shown: output only" };
+    }
     let equal = job.layers.iter().filter(|layer| layer.equal).count();
     let text = format!("{} of {} equal", grouped(equal), count(&job.layers));
     html! { span.alarming[equal < job.layers.len()] { (text) } }

@@ -25,7 +25,8 @@ pub(super) fn panel(entry: &BoardReport, found: &Difference) -> Markup {
                 }
                 @if let (Some(differing), Some(job)) = (differing, job) {
                     dt { "Layers that differ" }
-                    dd { (grouped(differing)) " of " (grouped(job.layers.len())) }
+                    @if job.layers.is_empty() { dd { "unknown: none is shown" } }
+                    @else { dd { (grouped(differing)) " of " (grouped(job.layers.len())) } }
                 }
             }
             (values(found))

@@ -6,9 +6,14 @@ use std::sync::Arc;
 use cudarc::driver::sys::{self, CUresult};
 use cudarc::driver::{CudaContext, CudaModule, DriverError};
 use cudarc::nvrtc::Ptx;
-use mambalite_kernels_ptx::{CUBIN, PTX};
+use miniz_oxide::inflate::decompress_to_vec;
 
 use super::GpuError;
+
+/// The entry points as the driver compiles them, and as machine code of the lowest compute
+/// capability; compressed by the build script.
+const PTX: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sm_87.ptx"));
+const CUBIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sm_87.cubin"));
 
 /// The oldest driver, as 1000 * major + 10 * minor of its CUDA: that of JetPack 6.
 pub(super) const DRIVER_MIN: i32 = 12060;
@@ -83,9 +88,26 @@ fn load(
 ) -> Result<Arc<CudaModule>, DriverError> {
     // Where a driver does not take it, there is still the text.
     if capability == CAPABILITY_MIN
-        && let Ok(module) = context.load_module(Ptx::from_binary(CUBIN.to_vec()))
+        && let Ok(module) = context.load_module(Ptx::from_binary(inflate(CUBIN)))
     {
         return Ok(module);
     }
-    context.load_module(Ptx::from_src(PTX))
+    let text = String::from_utf8(inflate(PTX)).unwrap_or_default();
+    context.load_module(Ptx::from_src(text))
+}
+
+/// Returns what the build script compressed; a driver refuses the nothing of a damaged program.
+fn inflate(compressed: &[u8]) -> Vec<u8> {
+    decompress_to_vec(compressed).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_come_out_as_they_are_kept() {
+        assert_eq!(inflate(PTX), mambalite_kernels_ptx::PTX.as_bytes());
+        assert_eq!(inflate(CUBIN), mambalite_kernels_ptx::CUBIN);
+    }
 }

@@ -4,9 +4,12 @@ use cudarc::driver::DriverError;
 use cudarc::driver::sys::CUresult;
 use mambalite_kernels_ptx::program::ProgramError;
 
-use crate::error::{EXIT_BUG, EXIT_DEVICE, EXIT_INPUT};
-
 use super::device::{CAPABILITY_MIN, DRIVER_MIN};
+
+// Of docs/exit-codes.md.
+const EXIT_BUG: u8 = 1;
+const EXIT_INPUT: u8 = 2;
+const EXIT_DEVICE: u8 = 5;
 
 /// Why pictures cannot be run on a GPU. Each message ends with the mend.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use mambalite_kernels::Tile;
+use mambalite_kernels::{Tile, TileGrid};
 use mambalite_kernels_ptx::args::Patches;
 use mambalite_kernels_ptx::program::{Memory, Program, ProgramError};
 
 use super::GpuError;
-use crate::upscale::{Executor, grid};
 
 /// LR pixels of a batch of several patches. Twice as many as keep every thread of a large device
 /// busy in the longest layers; more would only take memory and keep copies from overlapping.
@@ -104,16 +103,15 @@ impl<'m> Planner<'m> {
         Ok(program.image)
     }
 
-    /// Plans pictures of the sizes given.
+    /// Plans pictures that are cut so.
     ///
     /// * `room` - bytes of `device` for everything but the model.
     pub(super) fn plan(
         &mut self,
-        pictures: &[(usize, usize)],
-        executor: Executor,
+        pictures: &[TileGrid],
         (device, room): (&str, usize),
     ) -> Result<Plan, GpuError> {
-        let groups = group(pictures, executor);
+        let groups = group(pictures);
         let mut plan = self.with_lanes(&groups, LANES_MAX, room);
         // One batch alone, and patches too large for two at once, have all the memory.
         if !plan.as_ref().is_ok_and(|plan| plan.batches.len() > 1) {
@@ -195,10 +193,10 @@ impl<'m> Planner<'m> {
 }
 
 /// Cuts pictures and sorts the patches by size.
-fn group(pictures: &[(usize, usize)], executor: Executor) -> BTreeMap<(usize, usize), Vec<Patch>> {
+fn group(pictures: &[TileGrid]) -> BTreeMap<(usize, usize), Vec<Patch>> {
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (picture, &(width, height)) in pictures.iter().enumerate() {
-        for tile in grid(width, height, executor) {
+    for (picture, &tiles) in pictures.iter().enumerate() {
+        for tile in tiles {
             let size = (tile.padded.width, tile.padded.height);
             groups
                 .entry(size)
@@ -226,8 +224,10 @@ fn shape((width, height): (usize, usize), count: usize) -> Result<Patches, Progr
 
 #[cfg(test)]
 mod tests {
+    use mambalite::registry;
+    use mambalite::upscale::{Executor, grid};
+
     use super::*;
-    use crate::registry;
 
     const TILES: Executor = Executor::Patch { tile: 8, halo: 2 };
 
@@ -237,7 +237,9 @@ mod tests {
         room: usize,
     ) -> Result<Plan, GpuError> {
         let file = registry::load(registry::DEFAULT, None).unwrap();
-        Planner::new(file.bytes()).plan(pictures, executor, ("test", room))
+        let cut = |&(width, height): &(usize, usize)| grid(width, height, executor);
+        let tiles: Vec<_> = pictures.iter().map(cut).collect();
+        Planner::new(file.bytes()).plan(&tiles, ("test", room))
     }
 
     /// Returns width, height and number of patches of each batch.
@@ -295,6 +297,6 @@ mod tests {
     fn what_is_too_large_for_launches_is_refused() {
         let refused = plan(&[(1 << 20, 1 << 20)], Executor::Stream, usize::MAX).unwrap_err();
         assert!(matches!(refused, GpuError::Program { .. }), "{refused}");
-        assert_eq!(refused.exit_code(), crate::error::EXIT_INPUT);
+        assert_eq!(refused.exit_code(), 2);
     }
 }
