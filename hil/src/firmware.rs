@@ -169,7 +169,7 @@ fn compile(
     };
     let toolchain = find_toolchain(&board.target)?;
     let mut child = toolchain
-        .cargo_build(&board.target)
+        .cargo_build_for(&board.target, board.target_cpu.as_deref())
         .arg("--target-dir")
         .arg(target_folder(boards))
         .arg("--message-format=json-render-diagnostics")

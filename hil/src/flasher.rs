@@ -163,6 +163,7 @@ mod tests {
             chip: String::new(),
             core: String::new(),
             target: String::new(),
+            target_cpu: None,
             arena_bytes: 1,
             reach: Reach::Flash(memory()),
         }
@@ -183,6 +184,7 @@ mod tests {
                 address: 64,
                 capacity_bytes: 32,
             },
+            peripherals: std::collections::BTreeMap::new(),
             emulator: None,
         }
     }

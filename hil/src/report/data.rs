@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::board::Board;
+use crate::board::{Board, Counter};
 use crate::inventory::Quarantine;
 use crate::link::{Counters, DeviceInfo, DeviceModel};
 use crate::log::Line;
@@ -104,6 +104,8 @@ pub struct BoardFacts {
     pub target: String,
     /// Machine of the emulator; nothing for a real board.
     pub machine: Option<String>,
+    /// What [`JobReport::cycles`] counts: `cycles`, or `instructions` on a virtual board.
+    pub counter: Counter,
 }
 
 /// What a board said in the handshake.
@@ -195,7 +197,8 @@ pub struct JobReport {
     pub output_equal: bool,
     /// The layers in order of execution.
     pub layers: Vec<LayerReport>,
-    /// Core cycles, where the core counts them.
+    /// What the network took, in the unit of [`BoardFacts::counter`]; nothing where the board does
+    /// not count.
     pub cycles: Option<u64>,
     /// From begin to result on the host's clock, milliseconds.
     pub wall_ms: f64,
@@ -351,6 +354,7 @@ impl From<&Board> for BoardFacts {
             core: board.core.clone(),
             target: board.target.clone(),
             machine: board.emulated().map(str::to_owned),
+            counter: board.counter(),
         }
     }
 }

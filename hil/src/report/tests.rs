@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use mambalite::picture::Picture;
 
 use super::*;
+use crate::board::Counter;
 use crate::link::Counters;
 use crate::log::Line;
 use crate::verdict::{Stage, Verdict};
@@ -92,6 +93,7 @@ fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
             core: "Cortex-M7".to_owned(),
             target: "thumbv7em-none-eabihf".to_owned(),
             machine: Some("mps2-an500".to_owned()),
+            counter: Counter::Instructions,
         },
         device: Some(device(sha256)),
         model: ModelFacts {

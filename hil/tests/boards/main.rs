@@ -14,6 +14,7 @@ mod jetson;
 mod model;
 mod process;
 mod qemu;
+mod qemu_kinds;
 mod qemu_program;
 mod qemu_run;
 mod scripted;

@@ -144,7 +144,8 @@ pub enum Response<'a> {
         output_crc32: u32,
         /// Number of layers, so of digests sent.
         layers: u16,
-        /// Core cycles spent in the network, where the core can count them.
+        /// Core cycles spent in the network, or instructions where an emulator has no cycles;
+        /// nothing where the board counts neither.
         cycles: Option<u64>,
         /// Deepest stack since start-up, bytes.
         stack_used_bytes: u32,

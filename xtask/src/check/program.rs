@@ -56,13 +56,8 @@ pub(crate) fn cargo(target: &Target) -> Result<Command> {
             apt_install(&packages)
         )
     })?;
-    let mut command = toolchain.cargo_build(target.triple);
-    if !target.rustflags.is_empty() {
-        let triple = target.triple.to_uppercase().replace(['-', '.'], "_");
-        let flags = target.rustflags.join(" ");
-        command.env(format!("CARGO_TARGET_{triple}_RUSTFLAGS"), flags);
-    }
-    Ok(command)
+    let cpu = target.cpu()?;
+    Ok(toolchain.cargo_build_for(target.triple, cpu.as_deref()))
 }
 
 /// Runs the program of a target. `words` are those of its command line besides the seed.

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::number::{count, duration, grouped, percent, size};
 use super::{badge, difference, pictures, sensors};
+use crate::board::Counter;
 use crate::error::Result;
 use crate::link::Counters;
 use crate::log::Line;
@@ -42,7 +43,7 @@ pub(super) fn section(board_idx: usize, entry: &BoardReport, images: &[&Images])
                 (link(&entry.link))
                 (sensors::card(entry.sensors.as_ref()))
             }
-            (jobs(&entry.jobs))
+            (jobs(&entry.jobs, entry.board.counter))
             (layers(&entry.jobs))
             (log(&entry.log))
         }
@@ -205,7 +206,11 @@ fn controls(controls: &[ControlReport]) -> Markup {
     }
 }
 
-fn jobs(jobs: &[JobReport]) -> Markup {
+fn jobs(jobs: &[JobReport], counter: Counter) -> Markup {
+    let counted = match counter {
+        Counter::Cycles => "Cycles",
+        Counter::Instructions => "Instructions",
+    };
     html! {
         details.card.wide open[!jobs.is_empty() && jobs.len() <= JOBS_OPEN_MAX] {
             summary { "Jobs" span.note { (count(jobs)) } }
@@ -214,7 +219,7 @@ fn jobs(jobs: &[JobReport]) -> Markup {
                     thead {
                         tr {
                             th { "Picture" } th.n { "Tile" } th { "LR pixels" } th.n { "Sent" }
-                            th.n { "Received" } th { "CRC-32" } th.n { "Cycles" }
+                            th.n { "Received" } th { "CRC-32" } th.n { (counted) }
                             th.n { "Time" } th.n { "Attempts" } th { "Layers" } th { "Output" }
                         }
                     }
