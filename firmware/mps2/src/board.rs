@@ -11,8 +11,9 @@ use crate::machine::Machine;
 #[derive(Debug)]
 pub(crate) struct Mps2 {
     machine: Machine,
-    /// The counter when it was last read, and the instructions until then.
-    counter: Cell<u32>,
+    /// Both counters when they were last read, and the instructions until then.
+    fine: Cell<u32>,
+    coarse: Cell<u32>,
     instructions: Cell<u64>,
 }
 
@@ -21,7 +22,8 @@ impl Mps2 {
     pub(crate) fn new(machine: Machine) -> Self {
         Self {
             machine,
-            counter: Cell::new(0),
+            fine: Cell::new(0),
+            coarse: Cell::new(0),
             instructions: Cell::new(0),
         }
     }
@@ -58,13 +60,14 @@ impl Board for Mps2 {
     /// Instructions, which the emulator's time is made of. QEMU counts no cycles.
     ///
     /// From one reading to the next the counter is wrong by less than one of its periods, so that
-    /// the nearest number of instructions is the right one, unless the core slept in between. It has
-    /// 32 bits: a row of the picture may take a thousand million instructions. What follows the
-    /// reading is counted too; without a loop or a division it is the same each time.
+    /// the nearest number of instructions is the right one, unless the core slept in between. What
+    /// follows the reading is counted too; without a loop it is the same each time.
     fn cycles(&self) -> Option<u64> {
-        let now = self.machine.counter();
-        let ticks = now.wrapping_sub(self.counter.replace(now));
-        let nanoseconds = u64::from(ticks) * u64::from(self.machine.counter_ns);
+        let (fine, coarse) = (self.machine.counter(), self.machine.clock_100hz());
+        let ticks = fine.wrapping_sub(self.fine.replace(fine));
+        let rough = coarse.wrapping_sub(self.coarse.replace(coarse));
+        let ticks = unwrapped(ticks, u64::from(rough) * self.machine.ticks_per_100hz());
+        let nanoseconds = ticks.wrapping_mul(u64::from(self.machine.counter_ns));
         let instruction_ns = u64::from(self.machine.instruction_ns);
         let shift = self.machine.instruction_ns.trailing_zeros() % u64::BITS;
         let spent = nanoseconds.wrapping_add(instruction_ns / 2) >> shift;
@@ -80,4 +83,13 @@ impl Board for Mps2 {
     fn stack_bytes(&self) -> u32 {
         core_facts::stack_bytes()
     }
+}
+
+/// Returns the number with the lowest 32 bits `low` that is nearest to `rough`: what a counter of 32
+/// bits has counted, which may be more than once around.
+fn unwrapped(low: u32, rough: u64) -> u64 {
+    let (low, half) = (u64::from(low), 1 << 31);
+    let around = rough.wrapping_sub(low).wrapping_add(half) >> 32;
+    // `rough` is wrong by far less than the half, which also keeps a difference below zero off.
+    low.wrapping_add(around << 32)
 }

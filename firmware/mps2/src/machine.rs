@@ -86,7 +86,17 @@ impl Machine {
     /// Returns the time since reset in milliseconds, in steps of ten. It is the emulator's time,
     /// which passes while instructions are executed and not while the core sleeps.
     pub(crate) fn uptime_ms(&self) -> u32 {
-        read(self.fpga_io + CLK100HZ).wrapping_mul(CLK100HZ_MS)
+        self.clock_100hz().wrapping_mul(CLK100HZ_MS)
+    }
+
+    /// Returns the counter of 100 Hz.
+    pub(crate) fn clock_100hz(&self) -> u32 {
+        read(self.fpga_io + CLK100HZ)
+    }
+
+    /// Returns the counts of the counter in one of the counter of 100 Hz.
+    pub(crate) fn ticks_per_100hz(&self) -> u64 {
+        u64::from(CLK100HZ_MS * 1_000_000 / self.counter_ns)
     }
 
     /// Returns the counter, in periods of `counter_ns`.

@@ -144,10 +144,12 @@ impl<'l, 'j, T: Transport> Attempt<'l, 'j, T> {
                 arena_needed,
                 credit,
             } if job == id => Some(Ok((arena_needed, credit))),
-            Response::Error { job, fault, detail } if job == id => Some(Err(Error::Refused {
-                fault,
-                detail: detail.to_owned(),
-            })),
+            Response::Error { job, fault, detail } if is_about(job, id) => {
+                Some(Err(Error::Refused {
+                    fault,
+                    detail: detail.to_owned(),
+                }))
+            }
             _ => None,
         })?;
         match answer {
@@ -253,7 +255,7 @@ impl<'l, 'j, T: Transport> Attempt<'l, 'j, T> {
                 job: of,
                 fault,
                 detail,
-            } if of == id => {
+            } if is_about(of, id) => {
                 let detail = detail.to_owned();
                 return Err(Failure::Final(Error::Refused { fault, detail }));
             }
@@ -387,4 +389,9 @@ fn misbehaved(what: &str) -> Failure {
     Failure::Final(Error::Misbehaved {
         cause: format!("the board broke the protocol: {what}"),
     })
+}
+
+/// Reports whether an error ends a job: its own, or one of the whole board, which has crashed.
+fn is_about(job: u32, id: u32) -> bool {
+    job == id || job == 0
 }
