@@ -22,7 +22,6 @@ fn main() {
 
 fn build() -> Result<(), String> {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=riscv.x");
     println!("cargo::rustc-check-cfg=cfg(small_ram)");
     if variable("CARGO_CFG_TARGET_OS")? != "none" {
         return Ok(());
@@ -49,8 +48,8 @@ fn build() -> Result<(), String> {
     fs::write(&path, script).map_err(|error| format!("write {}: {error}", path.display()))?;
     println!("cargo::rustc-link-search={}", out.display());
     let script = match variable("CARGO_CFG_TARGET_ARCH")?.as_str() {
-        "arm" => "link.x".to_owned(),
-        _ => format!("{}/riscv.x", variable("CARGO_MANIFEST_DIR")?),
+        "arm" => "link.x",
+        _ => "riscv.x",
     };
     println!("cargo::rustc-link-arg=-T{script}");
     Ok(())

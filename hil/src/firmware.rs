@@ -218,7 +218,7 @@ fn compile(
     };
     let toolchain = find_toolchain(&board.target)?;
     let mut child = toolchain
-        .cargo_build(&board.target)
+        .cargo_build_for(&board.target, board.target_cpu.as_deref())
         .arg("--target-dir")
         .arg(&package.target_folder)
         .arg("--message-format=json-render-diagnostics")

@@ -164,6 +164,7 @@ mod tests {
             chip: String::new(),
             core: String::new(),
             target: String::new(),
+            target_cpu: None,
             arena_bytes: 1,
             reach: Reach::Flash(memory()),
             backend: Wanted::Cpu,
@@ -185,6 +186,7 @@ mod tests {
                 address: 64,
                 capacity_bytes: 32,
             },
+            peripherals: std::collections::BTreeMap::new(),
             emulator: None,
         }
     }

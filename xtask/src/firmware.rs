@@ -1,5 +1,6 @@
 //! Building the firmware of the boards.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -10,9 +11,6 @@ use crate::board::Facts;
 use crate::packages::{self, Purpose};
 use crate::{process, repository};
 
-/// The target of the virtual boards; it decides which toolchain is looked for.
-const TARGET: &str = "thumbv7em-none-eabihf";
-
 /// The target of the agent, which boards with Linux run.
 pub(crate) const AGENT_TARGET: &str = "aarch64-unknown-linux-gnu";
 /// Folder and program of the agent.
@@ -20,7 +18,23 @@ const AGENT: (&str, &str) = ("agent", "mambalite-agent");
 
 /// Returns the Debian packages that building firmware needs and that are not there.
 pub(crate) fn missing_packages() -> Vec<&'static str> {
-    Toolchain::find(TARGET).err().unwrap_or_default()
+    // A board file that cannot be read is complained of when the board is built.
+    let targets: BTreeSet<String> = boards()
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|board| {
+            Facts::read(board)
+                .ok()?
+                .get("", "target")
+                .ok()
+                .map(str::to_owned)
+        })
+        .filter(|target| target != AGENT_TARGET)
+        .collect();
+    let missing = targets
+        .iter()
+        .filter_map(|target| Toolchain::find(target).err());
+    missing.flatten().collect()
 }
 
 /// Builds the firmware of one board or of all, and prints the path of each ELF file.
@@ -47,7 +61,9 @@ pub(crate) fn build(board: &str) -> Result<PathBuf> {
     };
     let toolchain = Toolchain::find(target)
         .map_err(|packages| anyhow!("no toolchain for {target}: {}", apt_install(&packages)))?;
-    process::run(&mut toolchain.cargo_build(target), &folder)?;
+    // The core is stated where the target stands for several.
+    let cpu = facts.get("", "target-cpu").ok();
+    process::run(&mut toolchain.cargo_build_for(target, cpu), &folder)?;
     let elf = repository::firmware()
         .join("target")
         .join(target)

@@ -54,8 +54,10 @@ impl Purpose {
         match self {
             Self::Firmware => firmware::missing_packages(),
             Self::InstructionCounts => Toolchain::system().err().unwrap_or_default(),
-            Self::VirtualBoards if find_program("qemu-system-arm").is_some() => Vec::new(),
-            Self::VirtualBoards => vec!["qemu-system-arm"],
+            Self::VirtualBoards => absent(&[
+                ("qemu-system-arm", "qemu-system-arm"),
+                ("qemu-system-riscv32", "qemu-system-misc"),
+            ]),
             Self::Agent => Toolchain::find(firmware::AGENT_TARGET)
                 .err()
                 .unwrap_or_default(),
@@ -78,15 +80,19 @@ fn check_kernels() -> Vec<&'static str> {
         .into_iter()
         .filter_map(|triple| Toolchain::find(triple).err());
     let mut packages: Vec<_> = toolchains.flatten().collect();
-    for (program, package) in [
+    packages.extend(absent(&[
         ("qemu-system-riscv32", "qemu-system-misc"),
         ("qemu-aarch64-static", "qemu-user-static"),
-    ] {
-        if find_program(program).is_none() {
-            packages.push(package);
-        }
-    }
+    ]));
     packages
+}
+
+/// Returns the packages of those programs that are not there.
+fn absent(programs: &[(&str, &'static str)]) -> Vec<&'static str> {
+    let absent = programs
+        .iter()
+        .filter(|(program, _)| find_program(program).is_none());
+    absent.map(|(_, package)| *package).collect()
 }
 
 /// Returns the missing packages with a server of SSH and an emulator.

@@ -31,7 +31,8 @@ pub trait Board {
     /// Returns the mode bits of FPSCR; 0 is the mode of the number contract.
     fn float_flags(&self) -> u32;
 
-    /// Returns the core cycles since some moment; `None` where the core cannot count them.
+    /// Returns the core cycles since some moment, or the instructions where an emulator has no
+    /// cycles; `None` where the board can count neither.
     fn cycles(&self) -> Option<u64>;
 
     /// Returns the most bytes of the stack in use at any time since reset.

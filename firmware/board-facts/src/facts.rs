@@ -1,5 +1,7 @@
 //! The schema of `board.toml` and the checks that no linker would make.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// The version of the schema this crate reads.
@@ -22,6 +24,8 @@ pub struct Facts {
     pub core: String,
     /// Target triple the firmware is built for.
     pub target: String,
+    /// Core that the compiler is told of, where the target stands for several.
+    pub target_cpu: Option<String>,
     /// Working memory of the network, in bytes.
     pub arena_bytes: u64,
     /// Stack, in bytes.
@@ -32,6 +36,9 @@ pub struct Facts {
     pub ram: Memory,
     /// Part of the flash that holds the model file.
     pub model: ModelRegion,
+    /// Addresses, interrupts and rates of the peripherals that the firmware uses.
+    #[serde(default)]
+    pub peripherals: BTreeMap<String, u32>,
     /// How QEMU plays this board, for a virtual one.
     #[serde(rename = "virtual")]
     pub virtual_board: Option<Virtual>,
@@ -65,10 +72,14 @@ pub struct Virtual {
     pub machine: String,
     /// The core QEMU emulates.
     pub cpu: String,
+    /// Time that QEMU lets pass for each instruction, nanoseconds, a power of two.
+    pub instruction_ns: Option<u32>,
     /// Index of the `-serial` option that carries the wire protocol.
     pub wire_uart: u32,
     /// Index of the `-serial` option that carries the log.
     pub log_uart: u32,
+    /// Device that carries the log, where the machine has no second UART.
+    pub log_device: Option<String>,
 }
 
 /// A `board.toml` that cannot be used.
@@ -188,9 +199,13 @@ fn multiple(what: &'static str, value: u64, multiple: u64) -> Result<(), FactsEr
 mod tests {
     use super::*;
 
-    const BOARDS: [&str; 2] = [
+    const BOARDS: [&str; 6] = [
         include_str!("../../boards/qemu-mps2-an386/board.toml"),
+        include_str!("../../boards/qemu-mps2-an385/board.toml"),
         include_str!("../../boards/qemu-mps2-an500/board.toml"),
+        include_str!("../../boards/qemu-mps2-an505/board.toml"),
+        include_str!("../../boards/qemu-mps3-an547/board.toml"),
+        include_str!("../../boards/qemu-riscv32-virt/board.toml"),
     ];
 
     #[test]

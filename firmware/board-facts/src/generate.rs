@@ -72,13 +72,18 @@ pub fn build() -> Result<(), BuildError> {
     write(&out, "board.rs", &constants(&facts))?;
     println!("cargo:rerun-if-changed={}", path.display());
     println!("cargo:rustc-link-search={}", out.display());
-    for argument in ["-Tlink.x", "-Tdefmt.x", "-Tbuild-id.x", "--build-id=sha1"] {
+    let script = if facts.target.starts_with("riscv32") {
+        "-Triscv.x"
+    } else {
+        "-Tlink.x"
+    };
+    for argument in [script, "-Tdefmt.x", "-Tbuild-id.x", "--build-id=sha1"] {
         println!("cargo:rustc-link-arg={argument}");
     }
     Ok(())
 }
 
-/// Returns the memory map as a linker script, for `link.x` of cortex-m-rt.
+/// Returns the memory map as a linker script, for `link.x` of cortex-m-rt or for `riscv.x`.
 ///
 /// The stack has a region of its own at the bottom of the RAM. It grows downwards, so an
 /// overflow leaves the RAM and faults; it never reaches a variable.
@@ -121,14 +126,31 @@ pub fn build_id_script() -> &'static str {
 
 /// Returns the constants of the board as Rust source.
 pub fn constants(facts: &Facts) -> String {
-    format!(
+    let mut source = format!(
         "/// Name of the board.\n\
          pub(crate) const NAME: &str = {:?};\n\
          /// Working memory of the network, in words of eight bytes.\n\
          pub(crate) const ARENA_WORDS: usize = {};\n",
         facts.name,
         facts.arena_bytes / 8,
-    )
+    );
+    let instruction = facts
+        .virtual_board
+        .as_ref()
+        .and_then(|it| it.instruction_ns);
+    let instruction = instruction.map(|ns| ("instruction-ns", ns));
+    let peripherals = facts
+        .peripherals
+        .iter()
+        .map(|(key, value)| (key.as_str(), *value));
+    for (key, value) in peripherals.chain(instruction) {
+        let name = key.to_uppercase().replace('-', "_");
+        source += &format!(
+            "/// `{key}` of the board file.\n\
+             pub(crate) const {name}: u32 = {value:#x};\n"
+        );
+    }
+    source
 }
 
 /// Reads a variable that cargo sets.
@@ -184,5 +206,7 @@ mod tests {
             "{source}"
         );
         assert!(source.contains("ARENA_WORDS: usize = 131072;"), "{source}");
+        assert!(source.contains("LOG_UART: u32 = 0x40005000;"), "{source}");
+        assert!(source.contains("INSTRUCTION_NS: u32 = 0x80;"), "{source}");
     }
 }

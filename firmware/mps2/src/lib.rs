@@ -1,27 +1,55 @@
-//! What Arm's MPS2 FPGA images AN386 and AN500 share: UARTs, identity, log, faults.
+//! What Arm's MPS2 and MPS3 FPGA images share: CMSDK UARTs, identity, log, faults, instructions.
 //!
-//! Source: Arm DAI 0386 and DAI 0400, and QEMU's `hw/arm/mps2.c`, which the virtual boards run.
+//! Source: Arm DAI 0385, 0386, 0400, 0505 and 0547, and QEMU's `hw/arm/mps2.c` and `mps2-tz.c`, which
+//! the virtual boards run. AN505 and AN547 have a secure and a non-secure state; they start in the
+//! secure one and stay there.
 
 #![no_std]
+#![expect(unsafe_code, reason = "takes the UART of the log")]
 
 mod board;
 mod fault;
-mod log;
-mod map;
+mod machine;
 mod wire;
 
 use mambalite_firmware_app::Session;
+use mambalite_firmware_cortex_m as core_facts;
+use mambalite_firmware_log as log;
+
+pub use machine::Machine;
 
 /// Starts the UARTs and serves the wire protocol for ever.
 ///
-/// `name` is the name of the board, `arena` the working memory of the network.
-pub fn run(name: &'static str, arena: &'static mut [u64]) -> ! {
-    mambalite_firmware_cortex_m::set_default_float();
-    log::start();
-    let port = wire::Wire::start();
-    let model = mambalite_firmware_cortex_m::model_region();
-    defmt::info!("{=str}: arena {=usize} bytes", name, arena.len() * 8);
-    Session::new(port, board::Mps2::new(name), model, arena).run();
+/// `arena` is the working memory of the network.
+pub fn run(machine: Machine, arena: &'static mut [u64]) -> ! {
+    core_facts::set_default_float();
+    machine::set_running(machine);
+    // SAFETY: nothing has been logged yet.
+    if let Some(mut uart) = unsafe { machine.log() } {
+        uart.start(machine.divider());
+    }
+    log::start(log::Board {
+        write: write_log,
+        uptime_ms,
+    });
+    let port = wire::Wire::start(&machine).expect("a board has a wire");
+    let model = core_facts::model_region();
+    defmt::info!(
+        "{=str}: arena {=usize} bytes",
+        machine.name,
+        arena.len() * 8
+    );
+    Session::new(port, board::Mps2::new(machine), model, arena).run();
     // The line of a board does not close; a port that says so is a bug.
     panic!("the wire closed");
+}
+
+fn write_log(byte: u8) -> bool {
+    // SAFETY: the log calls this inside a critical section, and nothing else uses the UART.
+    let uart = machine::running().and_then(|machine| unsafe { machine.log() });
+    uart.is_some_and(|mut uart| uart.write(byte))
+}
+
+fn uptime_ms() -> u32 {
+    machine::running().map_or(0, |machine| machine.uptime_ms())
 }

@@ -10,41 +10,41 @@ use cortex_m::peripheral::NVIC;
 use mambalite_firmware_app::Port;
 use mambalite_firmware_cmsdk_uart::Uart;
 
-use crate::map;
+use crate::machine::Machine;
 
-/// Divider for 115,200 baud at the 25 MHz of the board; QEMU ignores it.
-const DIVIDER: u32 = 217;
-
-/// The interrupt of UART 0 that says that a byte was received.
+/// The interrupt that says that a byte was received.
 #[derive(Debug, Clone, Copy)]
-struct Received;
+struct Received(u16);
 
-// SAFETY: UART 0 receive is interrupt 0 of every MPS2 image of this crate.
+// SAFETY: the number is a fact of the board, and the controller has up to 480.
 unsafe impl InterruptNumber for Received {
     fn number(self) -> u16 {
-        0
+        self.0
     }
 }
 
-/// The wire, on UART 0.
+/// The wire.
 #[derive(Debug)]
 pub(crate) struct Wire {
     uart: Uart,
+    received: Received,
 }
 
 impl Wire {
-    /// Starts the UART, and its interrupt as a wake-up without a handler.
+    /// Starts the UART, and its interrupt as a wake-up without a handler; `None` where there is no
+    /// such UART.
     ///
     /// All interrupts stay masked. A pending one still ends a `wfi`, so the core sleeps between
     /// bytes, and no handler can come between the network and its timing.
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(machine: &Machine) -> Option<Self> {
         cortex_m::interrupt::disable();
         // SAFETY: called once, by `run`.
-        let mut uart = unsafe { map::wire_uart() };
-        uart.start(DIVIDER);
+        let mut uart = unsafe { machine.wire() }?;
+        uart.start(machine.divider());
+        let received = Received(u16::try_from(machine.wire_interrupt).ok()?);
         // SAFETY: interrupts are masked, so no code relies on this one being off.
-        unsafe { NVIC::unmask(Received) };
-        Self { uart }
+        unsafe { NVIC::unmask(received) };
+        Some(Self { uart, received })
     }
 }
 
@@ -57,7 +57,7 @@ impl Port for Wire {
             // A byte that came since the look above leaves the interrupt pending: no sleep.
             cortex_m::asm::wfi();
             self.uart.clear_interrupt();
-            NVIC::unpend(Received);
+            NVIC::unpend(self.received);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The board file and what must hold in it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Wanted;
@@ -8,6 +10,9 @@ use super::{Board, Emulator, Loopback, Microcontroller, ModelRegion, Reach, Regi
 
 /// Version of the board file that this harness reads.
 const SCHEMA: u32 = 1;
+
+/// The slowest that QEMU lets a machine be.
+const INSTRUCTION_NS_MAX: u32 = 1 << 10;
 
 /// Tables that belong to a microcontroller, for messages.
 const OF_FLASH: &str = "stack-bytes, flash, ram and model";
@@ -21,6 +26,8 @@ pub(super) struct File {
     chip: String,
     core: String,
     target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_cpu: Option<String>,
     arena_bytes: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     stack_bytes: Option<u32>,
@@ -30,6 +37,8 @@ pub(super) struct File {
     ram: Option<Region>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<ModelRegion>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    peripherals: BTreeMap<String, u32>,
     #[serde(rename = "virtual", skip_serializing_if = "Option::is_none")]
     emulator: Option<Emulator>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,11 +55,13 @@ impl From<Board> for File {
             chip: board.chip,
             core: board.core,
             target: board.target,
+            target_cpu: board.target_cpu,
             arena_bytes: board.arena_bytes,
             stack_bytes: None,
             flash: None,
             ram: None,
             model: None,
+            peripherals: BTreeMap::new(),
             emulator: None,
             ssh: None,
             loopback: None,
@@ -61,6 +72,7 @@ impl From<Board> for File {
                 file.flash = Some(memory.flash);
                 file.ram = Some(memory.ram);
                 file.model = Some(memory.model);
+                file.peripherals = memory.peripherals;
                 file.emulator = memory.emulator;
             }
             Reach::Ssh(remote) => file.ssh = Some(remote),
@@ -78,6 +90,7 @@ impl TryFrom<File> for Board {
             || file.flash.is_some()
             || file.ram.is_some()
             || file.model.is_some()
+            || !file.peripherals.is_empty()
             || file.emulator.is_some();
         let reach = match (file.ssh, file.loopback) {
             (None, None) => Reach::Flash(Microcontroller {
@@ -85,6 +98,7 @@ impl TryFrom<File> for Board {
                 flash: file.flash.ok_or_else(|| missing("flash"))?,
                 ram: file.ram.ok_or_else(|| missing("ram"))?,
                 model: file.model.ok_or_else(|| missing("model"))?,
+                peripherals: file.peripherals,
                 emulator: file.emulator,
             }),
             (Some(_), Some(_)) => return Err("it has both [ssh] and [loopback]".to_owned()),
@@ -101,6 +115,7 @@ impl TryFrom<File> for Board {
             chip: file.chip,
             core: file.core,
             target: file.target,
+            target_cpu: file.target_cpu,
             arena_bytes: file.arena_bytes,
             reach,
             backend: Wanted::default(),
@@ -153,14 +168,22 @@ fn check_memory(board: &Board, memory: &Microcontroller) -> Result<(), String> {
             memory.ram.length
         ));
     }
-    match &memory.emulator {
-        Some(emulator) if emulator.wire_uart == emulator.log_uart => {
-            Err("virtual: wire-uart and log-uart are the same port".to_owned())
-        }
-        Some(emulator) if emulator.wire_uart.max(emulator.log_uart) > 3 => {
-            Err("virtual: ports are 0 to 3".to_owned())
-        }
-        _ => Ok(()),
+    memory.emulator.as_ref().map_or(Ok(()), check_emulator)
+}
+
+fn check_emulator(emulator: &Emulator) -> Result<(), String> {
+    let (wire, log) = (emulator.wire_uart, emulator.log_uart);
+    let instruction_ns = emulator.instruction_ns.unwrap_or(1);
+    if wire == log {
+        Err("virtual: wire-uart and log-uart are the same port".to_owned())
+    } else if wire.max(log) > 3 {
+        Err("virtual: ports are 0 to 3".to_owned())
+    } else if !instruction_ns.is_power_of_two() || instruction_ns > INSTRUCTION_NS_MAX {
+        Err(format!(
+            "virtual: instruction-ns is {instruction_ns}, not a power of two up to {INSTRUCTION_NS_MAX}"
+        ))
+    } else {
+        Ok(())
     }
 }
 
@@ -182,6 +205,7 @@ fn check_host(host: &str) -> Result<(), String> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::board::Counter;
 
     pub(crate) const GOOD: &str = r#"
         schema = 1
@@ -189,11 +213,13 @@ pub(super) mod tests {
         chip = "X"
         core = "Cortex-M4F"
         target = "thumbv7em-none-eabihf"
+        target-cpu = "cortex-m4"
         arena-bytes = 0x1000
         stack-bytes = 4096
         flash = { origin = 0, length = 0x20000 }
         ram = { origin = 0x20000000, length = 0x10000 }
         model = { address = 0x10000, capacity-bytes = 0x10000 }
+        peripherals = { wire-uart = 0x40004000 }
         [virtual]
         machine = "mps2-an386"
         cpu = "cortex-m4"
@@ -213,6 +239,9 @@ pub(super) mod tests {
         let memory = board.memory().unwrap();
         assert_eq!(memory.emulator.as_ref().unwrap().log_uart, 1);
         assert_eq!(memory.ram.origin, 0x2000_0000);
+        assert_eq!(memory.peripherals.len(), 1);
+        assert_eq!(board.target_cpu.as_deref(), Some("cortex-m4"));
+        assert_eq!(board.counter(), Counter::Instructions);
         assert_eq!(board.emulated(), Some("mps2-an386"));
         let written = toml::to_string(&board).unwrap();
         assert_eq!(parse(&written).unwrap(), board);
@@ -236,6 +265,16 @@ pub(super) mod tests {
         refused("arena-bytes = 0x1000", "arena-bytes = 0x10000", "together");
         refused("log-uart = 1", "log-uart = 0", "same port");
         refused("log-uart = 1", "log-uart = 4", "0 to 3");
+        refused(
+            "log-uart = 1",
+            "log-uart = 1\ninstruction-ns = 48",
+            "power of two",
+        );
+        refused(
+            "log-uart = 1",
+            "log-uart = 1\ninstruction-ns = 0",
+            "power of two",
+        );
         refused("origin = 0,", "origin = -1,", "origin");
     }
 
@@ -264,6 +303,7 @@ pub(super) mod tests {
             (board.memory(), board.emulated(), board.model_address()),
             (None, None, 0)
         );
+        assert_eq!(board.counter(), Counter::Cycles);
         let written = toml::to_string(&board).unwrap();
         assert_eq!(parse(&written).unwrap(), board);
         for (from, to, word) in [

@@ -2,6 +2,7 @@
 
 mod file;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,8 @@ pub struct Board {
     pub core: String,
     /// Rust target triple.
     pub target: String,
+    /// Core that the compiler is told of, where the target stands for several.
+    pub target_cpu: Option<String>,
     /// Working memory for a job, bytes.
     pub arena_bytes: u32,
     /// What the board is and how it is reached.
@@ -54,6 +57,8 @@ pub struct Microcontroller {
     pub ram: Region,
     /// Memory of the model.
     pub model: ModelRegion,
+    /// Addresses, interrupts and rates of the peripherals, for the firmware's build.
+    pub peripherals: BTreeMap<String, u32>,
     /// How to play this board with an emulator; absent for a real one.
     pub emulator: Option<Emulator>,
 }
@@ -107,10 +112,27 @@ pub struct Emulator {
     pub machine: String,
     /// CPU of the machine, for people.
     pub cpu: String,
+    /// Time that passes on the machine for each instruction, nanoseconds, a power of two; the
+    /// machine's own timers then count instructions. Without it time is the host's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instruction_ns: Option<u32>,
     /// Serial port of the frames.
     pub wire_uart: u8,
     /// Serial port of the defmt log.
     pub log_uart: u8,
+    /// Device of QEMU that carries the log, where the machine has no second serial port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_device: Option<String>,
+}
+
+/// What the firmware of a board counts while the network runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counter {
+    /// Cycles of a real core.
+    Cycles,
+    /// Instructions of an emulated one, which has no cycles.
+    Instructions,
 }
 
 impl Board {
@@ -137,6 +159,15 @@ impl Board {
     #[must_use]
     pub fn is_virtual(&self) -> bool {
         self.emulated().is_some()
+    }
+
+    /// Returns what the board counts in a job; a board may as well count nothing.
+    #[must_use]
+    pub fn counter(&self) -> Counter {
+        match self.emulated() {
+            Some(_) => Counter::Instructions,
+            None => Counter::Cycles,
+        }
     }
 
     /// Reports whether this harness can run the board: a microcontroller only where it is a

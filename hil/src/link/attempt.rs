@@ -23,7 +23,7 @@ pub struct JobResult {
     pub digests_expected: usize,
     /// Bits of the traced layer's values.
     pub trace: Vec<u32>,
-    /// Core cycles, where the core counts them.
+    /// Core cycles, or instructions of an emulated core, where the board counts them.
     pub cycles: Option<u64>,
     /// Bytes of the arena used.
     pub arena_needed: u32,

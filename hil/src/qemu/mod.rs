@@ -1,12 +1,11 @@
 //! QEMU as a board: starts empty and paused, is flashed, reset and talked to like hardware.
 
+mod command;
 mod gdb;
 mod qmp;
 
-use std::fs::File;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,13 +17,6 @@ use crate::interrupt::Interrupt;
 use crate::scratch::Scratch;
 use gdb::{BLOCK, Gdb};
 use qmp::Qmp;
-
-/// The emulator program.
-const PROGRAM: &str = "qemu-system-arm";
-
-/// Ends the emulator when the harness is killed in a way that runs no destructor. Part of
-/// util-linux, so of every Debian.
-const GUARD: &str = "setpriv";
 
 /// How long the emulator may take to open its sockets.
 const START: Duration = Duration::from_secs(20);
@@ -66,7 +58,7 @@ impl Qemu {
         };
         let folder =
             Scratch::new(SOCKET_FOLDER_MAX).map_err(|e| fail(format!("make a folder: {e}")))?;
-        let child = spawn(board, emulator, folder.path())?;
+        let child = command::spawn(board, emulator, folder.path())?;
         // From here on the child is owned by a guard, so that no error path leaves it behind.
         let mut child = Guard(Some(child));
         let mut qmp = connect(&mut child, folder.path(), interrupt, &fail)?;
@@ -241,64 +233,6 @@ impl Drop for Guard {
 fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
-}
-
-fn spawn(board: &Board, emulator: &Emulator, folder: &Path) -> Result<Child> {
-    let fail = |cause: String| Error::Emulator {
-        board: board.name.clone(),
-        cause,
-    };
-    let words = File::create(words_file(folder)).map_err(|e| fail(e.to_string()))?;
-    let qmp = format!("unix:{},server=on,wait=off", qmp_socket(folder).display());
-    let gdb = format!("unix:{},server=on,wait=off", gdb_socket(folder).display());
-    let mut command = Command::new(GUARD);
-    command.args(["--pdeathsig", "KILL", PROGRAM]);
-    command.args([
-        "-M",
-        &emulator.machine,
-        "-display",
-        "none",
-        "-monitor",
-        "none",
-        "-S",
-    ]);
-    let (wire, log) = (emulator.wire_uart, emulator.log_uart);
-    for port in 0..=wire.max(log) {
-        let role = if port == wire || port == log {
-            "pty"
-        } else {
-            "null"
-        };
-        command.args(["-serial", role]);
-    }
-    command.args(["-qmp", &qmp, "-gdb", &gdb]);
-    // A group of its own: Ctrl-C goes to the harness, which ends the emulator in order.
-    command
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(words);
-    if !on_path(PROGRAM) {
-        return Err(missing(board, PROGRAM, "qemu-system-arm"));
-    }
-    if !on_path(GUARD) {
-        return Err(missing(board, GUARD, "util-linux"));
-    }
-    command
-        .spawn()
-        .map_err(|e| fail(format!("start {PROGRAM}: {e}")))
-}
-
-fn missing(board: &Board, program: &str, package: &str) -> Error {
-    Error::Missing {
-        purpose: format!("start `{}`", board.name),
-        missing: format!("`{program}`"),
-        command: mambalite_hil_toolchain::apt_install(&[package]),
-    }
-}
-
-fn on_path(program: &str) -> bool {
-    mambalite_hil_toolchain::find_program(program).is_some()
 }
 
 fn connect(

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, Wanted};
-use crate::board::Board;
+use crate::board::{Board, Counter};
 use crate::crash::CrashReport;
 use crate::error::Error;
 use crate::firmware::Image;
@@ -122,6 +122,8 @@ pub struct BoardFacts {
     pub machine: Option<String>,
     /// What was to run the network.
     pub backend: Wanted,
+    /// What [`JobReport::cycles`] counts: `cycles`, or `instructions` on a virtual board.
+    pub counter: Counter,
 }
 
 /// A firmware image, from its ELF file.
@@ -228,7 +230,8 @@ pub struct JobReport {
     pub output_equal: bool,
     /// The layers in order of execution; none where what runs the network shows none.
     pub layers: Vec<LayerReport>,
-    /// Core cycles, where the core counts them.
+    /// What the network took, in the unit of [`BoardFacts::counter`]; nothing where the board does
+    /// not count.
     pub cycles: Option<u64>,
     /// From begin to result on the host's clock, milliseconds.
     pub wall_ms: f64,
@@ -429,6 +432,7 @@ impl From<&Board> for BoardFacts {
             target: board.target.clone(),
             machine: board.emulated().map(str::to_owned),
             backend: board.backend,
+            counter: board.counter(),
         }
     }
 }

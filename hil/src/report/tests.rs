@@ -10,6 +10,7 @@ use mambalite::picture::Picture;
 
 use super::*;
 use crate::backend::{Backend, Wanted};
+use crate::board::Counter;
 use crate::link::Counters;
 use crate::log::Line;
 use crate::verdict::{Stage, Verdict};
@@ -174,6 +175,7 @@ fn facts(name: &str) -> BoardFacts {
         target: "thumbv7em-none-eabihf".to_owned(),
         machine: Some("mps2-an500".to_owned()),
         backend: Wanted::Auto,
+        counter: Counter::Instructions,
     }
 }
 

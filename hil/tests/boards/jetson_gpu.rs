@@ -3,13 +3,13 @@
 
 use std::time::Instant;
 
-use mambalite::upscale::Executor;
 use mambalite_hil::backend::{Backend, Wanted};
 use mambalite_hil::device::Device;
 use mambalite_hil::error::EXIT_MISSING;
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::observer::Silent;
 use mambalite_hil::run::{self, Order};
+use mambalite_hil::state::State;
 use mambalite_hil::verdict::Verdict;
 use mambalite_hil::{Error, controls};
 use object::elf::{FileHeader64, PT_INTERP};
@@ -36,20 +36,15 @@ fn qemu_the_gpu_of_the_virtual_jetson_gives_the_bytes_of_the_host() {
     let (input, model) = (folder.path().join("lr.png"), folder.path().join("m.mls"));
     picture(5, 4).save(&input).unwrap();
     invented_for_gpu(4).save(&model).unwrap();
+    let state = State::at(folder.path().join("state"));
     let order = Order {
         boards: vec![BOARD.to_owned()],
-        input,
-        ground_truth: None,
         model: model.display().to_string(),
-        precisions: Vec::new(),
-        executor: Executor::Stream,
         backend: Wanted::Cuda,
-        out: folder.path().join("out"),
-        build: true,
-        command: "test".to_owned(),
+        ..Order::new(input, folder.path().join("out"), state)
     };
     let start = Instant::now();
-    let outcome = run::run(&order, &boards(), &Interrupt::default(), &mut Silent).unwrap();
+    let outcome = run::run(&order, &boards(), &Interrupt::default(), &Silent).unwrap();
     println!("{:.1} s, built or not", start.elapsed().as_secs_f64());
     let board = &outcome.report.boards[0];
     let why = (&board.failure, &board.first_difference, &board.controls);

@@ -20,6 +20,7 @@ mod model;
 mod output_only;
 mod process;
 mod qemu;
+mod qemu_kinds;
 mod qemu_program;
 mod qemu_run;
 mod scripted;

@@ -37,13 +37,18 @@ pub(crate) fn can_run() -> bool {
     }
 }
 
-/// Runs a picture of 24 x 20 pixels on both boards.
-fn run(folder: &TempDir, model: &str, precisions: &[Precision]) -> Outcome {
+/// Runs a picture of 24 x 20 pixels on boards.
+pub(crate) fn run(
+    folder: &TempDir,
+    boards: &[&str],
+    model: &str,
+    precisions: &[Precision],
+) -> Outcome {
     let input = folder.path().join("lr.png");
     picture(24, 20).save(&input).unwrap();
     let state = State::at(folder.path().join("state"));
     let order = Order {
-        boards: BOARDS.map(str::to_owned).to_vec(),
+        boards: boards.iter().map(|&name| name.to_owned()).collect(),
         model: model.to_owned(),
         precisions: precisions.to_vec(),
         ..Order::new(input, folder.path().join("out"), state)
@@ -53,7 +58,7 @@ fn run(folder: &TempDir, model: &str, precisions: &[Precision]) -> Outcome {
 }
 
 /// Checks that every run passed, with one job and all controls.
-fn assert_pass(outcome: &Outcome, runs: usize) {
+pub(crate) fn assert_pass(outcome: &Outcome, runs: usize) {
     for board in &outcome.report.boards {
         let name = format!("{} {}", board.board.name, board.model.precision);
         let why = (&board.failure, &board.first_difference, &board.controls);
@@ -78,7 +83,7 @@ fn both_boards_compute_what_the_host_computes() {
     let file = folder.path().join("invented.mls");
     let model = invented(4);
     model.save(&file).unwrap();
-    let outcome = run(&folder, &file.display().to_string(), &[]);
+    let outcome = run(&folder, &BOARDS, &file.display().to_string(), &[]);
     assert_pass(&outcome, 2);
     let host = upscale(&model.model(), &picture(24, 20), Executor::Stream).unwrap();
     for board in BOARDS {
@@ -94,6 +99,6 @@ fn both_boards_run_the_shipped_model_in_single_precision_and_in_fixed_point() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let outcome = run(&folder, registry::DEFAULT, &precisions);
+    let outcome = run(&folder, &BOARDS, registry::DEFAULT, &precisions);
     assert_pass(&outcome, 4);
 }

@@ -107,6 +107,20 @@ impl Toolchain {
         command
     }
 
+    /// Returns the command that builds for `target`, for the core `cpu` of it where one is named.
+    #[must_use]
+    pub fn cargo_build_for(&self, target: &str, cpu: Option<&str>) -> Command {
+        let mut command = self.cargo_build(target);
+        if let Some(cpu) = cpu {
+            let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase());
+            command.env(
+                variable.replace(['-', '.'], "_"),
+                format!("-Ctarget-cpu={cpu}"),
+            );
+        }
+        command
+    }
+
     /// Returns the compiler's own description, for the report.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -232,6 +246,16 @@ mod tests {
             variable("CARGO_TARGET_THUMBV8M_MAIN_NONE_EABIHF_LINKER"),
             Some(true)
         );
+    }
+
+    #[test]
+    fn a_core_is_told_to_the_compiler() {
+        let command = Toolchain::System.cargo_build_for("thumbv8m.main-none-eabihf", Some("x"));
+        let (_, flags) = command
+            .get_envs()
+            .find(|(key, _)| *key == "CARGO_TARGET_THUMBV8M_MAIN_NONE_EABIHF_RUSTFLAGS")
+            .unwrap();
+        assert_eq!(flags, Some("-Ctarget-cpu=x".as_ref()));
     }
 
     #[test]

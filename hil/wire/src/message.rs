@@ -147,7 +147,8 @@ pub enum Response<'a> {
         output_crc32: u32,
         /// Number of digests sent: as many as the handshake says.
         layers: u16,
-        /// Core cycles spent in the network, where the core can count them.
+        /// Core cycles spent in the network, or instructions where an emulator has no cycles;
+        /// nothing where the board counts neither.
         cycles: Option<u64>,
         /// Deepest stack since start-up, bytes.
         stack_used_bytes: u32,

@@ -15,6 +15,9 @@ use crate::{process, repository};
 const PACKAGE: &str = "mambalite-firmware-check";
 const BINARY: &str = "kernels-check";
 
+/// Of a program for Linux on another processor, whose libraries are not there.
+const STATIC: &str = "-Ctarget-feature=+crt-static";
+
 /// Longest time that a program may run.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -56,11 +59,11 @@ pub(crate) fn cargo(target: &Target) -> Result<Command> {
             apt_install(&packages)
         )
     })?;
-    let mut command = toolchain.cargo_build(target.triple);
-    if !target.rustflags.is_empty() {
-        let triple = target.triple.to_uppercase().replace(['-', '.'], "_");
-        let flags = target.rustflags.join(" ");
-        command.env(format!("CARGO_TARGET_{triple}_RUSTFLAGS"), flags);
+    let cpu = target.cpu()?;
+    let mut command = toolchain.cargo_build_for(target.triple, cpu.as_deref());
+    if let Machine::User { .. } = target.machine {
+        let triple = target.triple.to_uppercase().replace('-', "_");
+        command.env(format!("CARGO_TARGET_{triple}_RUSTFLAGS"), STATIC);
     }
     Ok(command)
 }

@@ -15,8 +15,6 @@ pub(crate) struct Target {
     pub(crate) triple: &'static str,
     /// What runs it.
     pub(crate) machine: Machine,
-    /// Flags of the compiler.
-    pub(crate) rustflags: &'static [&'static str],
 }
 
 /// What runs a program.
@@ -53,29 +51,16 @@ pub(crate) struct Bare {
 const V7EM: &str = "thumbv7em-none-eabihf";
 const V8M: &str = "thumbv8m.main-none-eabihf";
 
-/// A program for Linux that needs no libraries of that processor to run.
-const STATIC: &[&str] = &["-Ctarget-feature=+crt-static"];
-
-/// The MPS3 machine with a Cortex-M55.
-const AN547: Machine = Machine::Bare(Bare {
-    machine: Cow::Borrowed("mps3-an547"),
-    flash: (0x1000_0000, 0x8_0000),
-    ram: (0x3100_0000, 0x20_0000),
-    stack_bytes: 0x8000,
-});
-
 /// All targets. The host comes first: the others must have its digests.
 ///
-/// Memory maps: QEMU 7.2, `hw/arm/{mps2,mps2-tz,nrf51_soc}.c`, `hw/riscv/virt.c`. On the MPS
-/// machines the "flash" is RAM. AN505 and AN547 start in the secure state, so their addresses are
-/// the secure aliases.
+/// Memory map of the microbit: QEMU 7.2, `hw/arm/nrf51_soc.c`.
 pub(crate) const ALL: &[Target] = &[
     Target {
         name: "host",
         triple: "",
         machine: Machine::Host,
-        rustflags: &[],
     },
+    // Static, by firmware/.cargo/config.toml: it needs no libraries of that processor to run.
     Target {
         name: "aarch64",
         triple: "aarch64-unknown-linux-gnu",
@@ -83,7 +68,6 @@ pub(crate) const ALL: &[Target] = &[
             emulator: "qemu-aarch64-static",
             cpu: "max",
         },
-        rustflags: STATIC,
     },
     // The first cores, which have no dot product.
     Target {
@@ -93,7 +77,6 @@ pub(crate) const ALL: &[Target] = &[
             emulator: "qemu-aarch64-static",
             cpu: "cortex-a57",
         },
-        rustflags: STATIC,
     },
     Target {
         name: "m0",
@@ -105,65 +88,51 @@ pub(crate) const ALL: &[Target] = &[
             ram: (0x2000_0000, 0x4000),
             stack_bytes: 0x3c00,
         }),
-        rustflags: &[],
     },
     Target {
         name: "m3",
         triple: "thumbv7m-none-eabi",
-        machine: Machine::Bare(Bare {
-            machine: Cow::Borrowed("mps2-an385"),
-            flash: (0, 0x40_0000),
-            ram: (0x2000_0000, 0x40_0000),
-            stack_bytes: 0x8000,
-        }),
-        rustflags: &[],
+        machine: Machine::Board("qemu-mps2-an385"),
     },
     Target {
         name: "m4f",
         triple: V7EM,
         machine: Machine::Board("qemu-mps2-an386"),
-        rustflags: &[],
     },
     Target {
         name: "m7",
         triple: V7EM,
         machine: Machine::Board("qemu-mps2-an500"),
-        rustflags: &[],
     },
     Target {
         name: "m33",
         triple: V8M,
-        machine: Machine::Bare(Bare {
-            machine: Cow::Borrowed("mps2-an505"),
-            flash: (0x1000_0000, 0x40_0000),
-            ram: (0x3800_0000, 0x20_0000),
-            stack_bytes: 0x8000,
-        }),
-        rustflags: &["-Ctarget-cpu=cortex-m33"],
+        machine: Machine::Board("qemu-mps2-an505"),
     },
     Target {
         // Built for any Armv8-M core: without the DSP instructions, which are an option there, and
         // with Helium, which the program finds when it runs.
         name: "m55",
         triple: V8M,
-        machine: AN547,
-        rustflags: &[],
+        machine: Machine::Board("qemu-mps3-an547"),
     },
     Target {
         name: "rv32",
         triple: "riscv32imac-unknown-none-elf",
-        machine: Machine::Bare(Bare {
-            machine: Cow::Borrowed("virt"),
-            flash: (0x8000_0000, 0x10_0000),
-            // The 64 KiB below are the guard of the stack.
-            ram: (0x8011_0000, 0x40_0000),
-            stack_bytes: 0x8000,
-        }),
-        rustflags: &[],
+        machine: Machine::Board("qemu-riscv32-virt"),
     },
 ];
 
 impl Target {
+    /// Returns the core that the compiler is told of, where a board's facts name one.
+    pub(crate) fn cpu(&self) -> Result<Option<String>> {
+        let Machine::Board(board) = &self.machine else {
+            return Ok(None);
+        };
+        let facts = Facts::read(board)?;
+        Ok(facts.get("", "target-cpu").ok().map(str::to_owned))
+    }
+
     /// Returns machine and memory map, `None` where there is an operating system.
     pub(crate) fn bare(&self) -> Result<Option<Bare>> {
         let board = match &self.machine {

@@ -5,7 +5,7 @@
 #![no_std]
 #![no_main]
 
-use mambalite_firmware_mps2::run;
+use mambalite_firmware_mps2::{Machine, run};
 use static_cell::ConstStaticCell;
 
 mod facts {
@@ -16,7 +16,19 @@ mod facts {
 static ARENA: ConstStaticCell<[u64; facts::ARENA_WORDS]> =
     ConstStaticCell::new([0; facts::ARENA_WORDS]);
 
+const MACHINE: Machine = Machine {
+    name: facts::NAME,
+    wire_uart: facts::WIRE_UART,
+    wire_interrupt: facts::WIRE_INTERRUPT,
+    log_uart: facts::LOG_UART,
+    fpga_io: facts::FPGA_IO,
+    system_config: facts::SYSTEM_CONFIG,
+    clock_hz: facts::CLOCK_HZ,
+    counter_ns: facts::COUNTER_NS,
+    instruction_ns: facts::INSTRUCTION_NS,
+};
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    run(facts::NAME, ARENA.take())
+    run(MACHINE, ARENA.take())
 }

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::number::{count, duration, grouped, percent, size};
 use super::{attempts, badge, crash, difference, pictures, sensors};
 use crate::backend::Backend;
+use crate::board::Counter;
 use crate::error::Result;
 use crate::link::Counters;
 use crate::log::Line;
@@ -53,7 +54,7 @@ pub(super) fn section(
                 (link(&entry.link))
                 (sensors::card(entry.sensors.as_ref()))
             }
-            (jobs(&entry.jobs))
+            (jobs(&entry.jobs, entry.board.counter))
             (layers(&entry.jobs))
             (log(&entry.log))
         }
@@ -234,7 +235,11 @@ fn controls(controls: &[ControlReport]) -> Markup {
     }
 }
 
-fn jobs(jobs: &[JobReport]) -> Markup {
+fn jobs(jobs: &[JobReport], counter: Counter) -> Markup {
+    let counted = match counter {
+        Counter::Cycles => "Cycles",
+        Counter::Instructions => "Instructions",
+    };
     html! {
         details.card.wide open[!jobs.is_empty() && jobs.len() <= JOBS_OPEN_MAX] {
             summary { "Jobs" span.note { (count(jobs)) } }
@@ -243,7 +248,7 @@ fn jobs(jobs: &[JobReport]) -> Markup {
                     thead {
                         tr {
                             th { "Picture" } th.n { "Tile" } th { "LR pixels" } th.n { "Sent" }
-                            th.n { "Received" } th { "CRC-32" } th.n { "Cycles" }
+                            th.n { "Received" } th { "CRC-32" } th.n { (counted) }
                             th.n { "Time" } th.n { "Attempts" } th { "Layers" } th { "Output" }
                         }
                     }

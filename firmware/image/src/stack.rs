@@ -4,7 +4,8 @@
 
 use core::ptr::addr_of;
 
-use cortex_m_rt::STACK_PAINT_VALUE;
+/// What the stack is filled with before `main` runs.
+pub const STACK_PAINT: u32 = 0xcccc_cccc;
 
 unsafe extern "C" {
     /// Lowest word of the stack.
@@ -30,9 +31,25 @@ pub fn stack_used_bytes() -> u32 {
         let word = unsafe { end.add(index) };
         // SAFETY: the stack is RAM; the read is volatile, since the compiler knows no object here.
         let paint = unsafe { word.read_volatile() };
-        paint == STACK_PAINT_VALUE
+        paint == STACK_PAINT
     });
     stack_bytes() - 4 * u32::try_from(untouched.count()).unwrap_or(0)
+}
+
+/// Returns words of the stack and their addresses, from the one at `address` upwards.
+///
+/// An address outside the stack is taken for the nearest inside: after an overflow that is the
+/// lowest word. Beyond the last word come the variables, so that every word there is can be read.
+pub fn stack_words(from: u32) -> impl Iterator<Item = (u32, u32)> {
+    let (end, start) = (addr_of!(_stack_end), addr_of!(_stack_start));
+    let from = from.clamp(address(end), address(start));
+    let first = ((from - address(end)) / 4) as usize;
+    (first..).map(move |index| {
+        let place = end.wrapping_add(index);
+        // SAFETY: the stack and the variables behind it are RAM, and the callers stop long before
+        // its end; the read is volatile, since the compiler knows no object here.
+        (address(place), unsafe { place.read_volatile() })
+    })
 }
 
 /// Returns the address a symbol stands for.

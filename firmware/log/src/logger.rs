@@ -1,4 +1,4 @@
-//! The log: defmt frames (rzCOBS) on UART 1.
+//! The log: defmt frames (rzCOBS) on a port of their own.
 //!
 //! A log that nobody reads must not stop the wire. A byte that finds no room for a while is
 //! dropped with the rest of its frame; the reader sees one damaged frame and goes on.
@@ -8,12 +8,6 @@
 use core::cell::UnsafeCell;
 
 use critical_section::RestoreState;
-use mambalite_firmware_cmsdk_uart::Uart;
-
-use crate::map;
-
-/// Divider for 115,200 baud at the 25 MHz of the board; QEMU ignores it.
-const DIVIDER: u32 = 217;
 
 /// Looks at a full transmitter before a frame is given up: about 10 ms, a hundred byte times.
 const PATIENCE: u32 = 50_000;
@@ -21,8 +15,23 @@ const PATIENCE: u32 = 50_000;
 /// Ends a frame on the line.
 const FRAME_END: u8 = 0;
 
+/// What the log needs of a board.
+#[derive(Debug, Clone, Copy)]
+pub struct Board {
+    /// Sends a byte on the log's port if there is room; returns whether there was.
+    pub write: fn(u8) -> bool,
+    /// Returns the time since reset, milliseconds.
+    pub uptime_ms: fn() -> u32,
+}
+
+/// The board until it has started: what is logged before is lost.
+const NO_BOARD: Board = Board {
+    write: |_| true,
+    uptime_ms: || 0,
+};
+
 struct State {
-    uart: Uart,
+    board: Board,
     encoder: defmt::Encoder,
     restore: RestoreState,
     /// The frame being written lost a byte.
@@ -34,26 +43,34 @@ struct State {
 /// The state of the log, entered between `acquire` and `release` only.
 struct Log(UnsafeCell<State>);
 
-// SAFETY: `State` is used inside the critical section that `acquire` opens and `release` closes,
-// and by `start` before anything is logged.
+// SAFETY: `State` is used inside the critical section that `acquire` opens and `release` closes, or
+// in one of its own.
 unsafe impl Sync for Log {}
 
 static LOG: Log = Log(UnsafeCell::new(State {
-    // SAFETY: the only other owner is the fault handler, which goes through this one.
-    uart: unsafe { map::log_uart() },
+    board: NO_BOARD,
     encoder: defmt::Encoder::new(),
     restore: RestoreState::invalid(),
     truncated: false,
     stalled: false,
 }));
 
-defmt::timestamp!("{=u32:ms}", map::uptime_ms());
+defmt::timestamp!("{=u32:ms}", uptime_ms());
 
-/// Starts the UART of the log. Called once, before the first message.
-pub(crate) fn start() {
-    // SAFETY: nothing has been logged yet and there is one thread.
-    let state = unsafe { &mut *LOG.0.get() };
-    state.uart.start(DIVIDER);
+/// Sends the log to a board's port, which has been started. Called before the first message.
+pub fn start(board: Board) {
+    critical_section::with(|_| {
+        // SAFETY: inside a critical section.
+        let state = unsafe { &mut *LOG.0.get() };
+        state.board = board;
+    });
+}
+
+/// Called by defmt, between `acquire` and `release`.
+fn uptime_ms() -> u32 {
+    // SAFETY: inside the critical section of `acquire`, where no other reference is in use.
+    let board = unsafe { (*LOG.0.get()).board };
+    (board.uptime_ms)()
 }
 
 #[defmt::global_logger]
@@ -69,13 +86,13 @@ unsafe impl defmt::Logger for Logger {
         state.restore = restore;
         state.finish_truncated();
         let State {
-            uart,
+            board,
             encoder,
             truncated,
             stalled,
             ..
         } = state;
-        encoder.start_frame(|bytes| send(uart, bytes, truncated, stalled));
+        encoder.start_frame(|bytes| send(*board, bytes, truncated, stalled));
     }
 
     unsafe fn flush() {}
@@ -84,13 +101,13 @@ unsafe impl defmt::Logger for Logger {
         // SAFETY: inside the critical section of `acquire`.
         let state = unsafe { &mut *LOG.0.get() };
         let State {
-            uart,
+            board,
             encoder,
             truncated,
             stalled,
             restore,
         } = state;
-        encoder.end_frame(|bytes| send(uart, bytes, truncated, stalled));
+        encoder.end_frame(|bytes| send(*board, bytes, truncated, stalled));
         let restore = *restore;
         // SAFETY: pairs with `acquire`.
         unsafe { critical_section::release(restore) };
@@ -100,13 +117,13 @@ unsafe impl defmt::Logger for Logger {
         // SAFETY: inside the critical section of `acquire`.
         let state = unsafe { &mut *LOG.0.get() };
         let State {
-            uart,
+            board,
             encoder,
             truncated,
             stalled,
             ..
         } = state;
-        encoder.write(bytes, |bytes| send(uart, bytes, truncated, stalled));
+        encoder.write(bytes, |bytes| send(*board, bytes, truncated, stalled));
     }
 }
 
@@ -116,7 +133,7 @@ impl State {
         if self.truncated {
             self.truncated = false;
             send(
-                &mut self.uart,
+                self.board,
                 &[FRAME_END],
                 &mut self.truncated,
                 &mut self.stalled,
@@ -126,13 +143,13 @@ impl State {
 }
 
 /// Sends bytes of a frame, or gives the frame up when the line stands still.
-fn send(uart: &mut Uart, bytes: &[u8], truncated: &mut bool, stalled: &mut bool) {
+fn send(board: Board, bytes: &[u8], truncated: &mut bool, stalled: &mut bool) {
     for &byte in bytes {
         if *truncated {
             return;
         }
         let looks = if *stalled { 1 } else { PATIENCE };
-        let sent = (0..looks).any(|_| uart.write(byte));
+        let sent = (0..looks).any(|_| (board.write)(byte));
         *stalled = !sent;
         *truncated = !sent;
     }
