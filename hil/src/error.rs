@@ -254,6 +254,12 @@ pub enum Error {
         /// The system's answer.
         cause: String,
     },
+    /// A serial port cannot be had.
+    #[error(transparent)]
+    Port(#[from] crate::transport::PortError),
+    /// A debug probe, or the chip behind it.
+    #[error(transparent)]
+    Probe(#[from] crate::probe::ProbeError),
     /// The board speaks another protocol version.
     #[error("shake hands: the board speaks protocol {board}, this harness {host}; rebuild both")]
     Protocol {
@@ -327,9 +333,12 @@ impl Error {
             | Self::Unfit { .. }
             | Self::ArenaTooSmall { .. } => EXIT_INPUT,
             Self::Picture(error) => error.exit_code(),
+            Self::Probe(error) => error.exit_code(),
             Self::Prepare { code, .. } => *code,
             Self::NoPictures { .. } => EXIT_NOTHING,
-            Self::Missing { .. } | Self::Connect { .. } | Self::HostKey { .. } => EXIT_MISSING,
+            Self::Missing { .. } | Self::Connect { .. } | Self::HostKey { .. } | Self::Port(_) => {
+                EXIT_MISSING
+            }
             Self::Timeout { .. } => EXIT_TIMEOUT,
             Self::Emulator { .. }
             | Self::DiskFull { .. }

@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod link;
 pub mod log;
 pub mod observer;
+pub mod probe;
 pub mod qemu;
 pub mod reference;
 pub mod report;

@@ -164,7 +164,10 @@ impl<'j> Job<'j> {
             Request::Hello
             | Request::Echo { .. }
             | Request::Abort { .. }
-            | Request::Sensors { .. } => {
+            | Request::Sensors { .. }
+            | Request::LinkTest { .. }
+            | Request::SetRate { .. }
+            | Request::KeepRate { .. } => {
                 desk.answer(&request, line);
             }
         }

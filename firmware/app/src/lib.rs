@@ -15,10 +15,11 @@ mod job;
 mod link;
 mod log;
 mod outlet;
+mod pace;
 mod refusal;
 mod session;
 
-pub use board::{Board, Port, Sensor};
+pub use board::{Board, Poll, Port, Rate, Sensor};
 pub use job::WINDOW_BYTES;
 pub use session::Session;
 

@@ -7,13 +7,15 @@
 
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::NVIC;
-use mambalite_firmware_app::Port;
-use mambalite_firmware_cmsdk_uart::Uart;
+use mambalite_firmware_app::{Poll, Port, Rate};
+use mambalite_firmware_cmsdk_uart::{Uart, divider};
 
 use crate::map;
 
-/// Divider for 115,200 baud at the 25 MHz of the board; QEMU ignores it.
-const DIVIDER: u32 = 217;
+/// Clock of the UARTs.
+const CLOCK_HZ: u32 = 25_000_000;
+/// Rate at start-up; QEMU ignores it.
+const BAUD: u32 = 115_200;
 
 /// The interrupt of UART 0 that says that a byte was received.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +32,8 @@ unsafe impl InterruptNumber for Received {
 #[derive(Debug)]
 pub(crate) struct Wire {
     uart: Uart,
+    /// Divider of the rate that holds.
+    divider: u32,
 }
 
 impl Wire {
@@ -41,10 +45,11 @@ impl Wire {
         cortex_m::interrupt::disable();
         // SAFETY: called once, by `run`.
         let mut uart = unsafe { map::wire_uart() };
-        uart.start(DIVIDER);
+        let divider = divider(CLOCK_HZ, BAUD).unwrap_or(0);
+        uart.start(divider);
         // SAFETY: interrupts are masked, so no code relies on this one being off.
         unsafe { NVIC::unmask(Received) };
-        Self { uart }
+        Self { uart, divider }
     }
 }
 
@@ -65,5 +70,40 @@ impl Port for Wire {
         for &byte in bytes {
             while !self.uart.write(byte) {}
         }
+    }
+
+    fn rate(&mut self) -> Option<&mut dyn Rate> {
+        Some(self)
+    }
+}
+
+impl Rate for Wire {
+    fn start_baud(&self) -> u32 {
+        BAUD
+    }
+
+    fn has_baud(&self, baud: u32) -> bool {
+        divider(CLOCK_HZ, baud).is_some()
+    }
+
+    fn set_baud(&mut self, baud: u32) {
+        let Some(divider) = divider(CLOCK_HZ, baud) else {
+            return;
+        };
+        while self.uart.is_full() {}
+        // The last byte has left the buffer and takes ten bits to leave the board.
+        cortex_m::asm::delay(self.divider.saturating_mul(11));
+        self.uart.set_divider(divider);
+        self.divider = divider;
+    }
+
+    fn now_ms(&self) -> u32 {
+        map::uptime_ms()
+    }
+
+    /// Looks without sleep: no interrupt would end one in time, and a board away from its first
+    /// rate is soon spoken to.
+    fn poll(&mut self) -> Poll {
+        self.uart.read().map_or(Poll::Nothing, Poll::Byte)
     }
 }

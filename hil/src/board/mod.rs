@@ -51,6 +51,8 @@ pub struct Microcontroller {
     pub ram: Region,
     /// Memory of the model.
     pub model: ModelRegion,
+    /// Name of the chip as `probe-rs` has it; absent where no debug probe reaches it.
+    pub probe_chip: Option<String>,
     /// How to play this board with an emulator; absent for a real one.
     pub emulator: Option<Emulator>,
 }

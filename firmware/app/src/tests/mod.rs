@@ -3,3 +3,4 @@
 mod faults;
 mod fixture;
 mod jobs;
+mod rates;
