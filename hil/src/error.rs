@@ -276,6 +276,12 @@ pub enum Error {
         /// The system's answer.
         cause: String,
     },
+    /// A serial port cannot be had.
+    #[error(transparent)]
+    Port(#[from] crate::transport::PortError),
+    /// A debug probe, or the chip behind it.
+    #[error(transparent)]
+    Probe(#[from] crate::probe::ProbeError),
     /// The board speaks another protocol version.
     #[error("shake hands: the board speaks protocol {board}, this harness {host}; rebuild both")]
     Protocol {
@@ -427,6 +433,7 @@ impl Error {
             Self::Picture(error) => error.exit_code(),
             Self::History(error) => error.exit_code(),
             Self::Power(error) => error.exit_code(),
+            Self::Probe(error) => error.exit_code(),
             Self::Gpu { code, .. } => *code,
             // The counters were looked at before: a GPU has too little memory.
             Self::Refused {
@@ -437,6 +444,7 @@ impl Error {
             Self::Missing { .. }
             | Self::Connect { .. }
             | Self::HostKey { .. }
+            | Self::Port(_)
             | Self::Busy { .. }
             | Self::OutOfOrder { .. }
             | Self::Supply { .. } => EXIT_MISSING,

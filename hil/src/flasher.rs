@@ -32,6 +32,27 @@ pub trait Flasher {
     fn resume(&mut self) -> Result<()>;
 }
 
+/// A way to look into a board that has crashed.
+pub trait Inspector {
+    /// Halts the core where it is.
+    ///
+    /// # Errors
+    /// [`Error::Probe`] or [`Error::Emulator`] when it does not halt.
+    fn halt(&mut self) -> Result<()>;
+
+    /// Returns the registers of the halted core by name, as the core's manual has them.
+    ///
+    /// # Errors
+    /// [`Error::Probe`] or [`Error::Emulator`] when they cannot be read.
+    fn registers(&mut self) -> Result<Vec<(String, u32)>>;
+
+    /// Fills `buffer` with the memory at `address`.
+    ///
+    /// # Errors
+    /// [`Error::Probe`] or [`Error::Emulator`] when it cannot be read.
+    fn read(&mut self, address: u32, buffer: &mut [u8]) -> Result<()>;
+}
+
 /// Checks that firmware and model fit the memory of a microcontroller; files fit as long as the
 /// disk has room.
 ///
@@ -187,6 +208,7 @@ mod tests {
                 capacity_bytes: 32,
             },
             peripherals: std::collections::BTreeMap::new(),
+            probe_chip: None,
             emulator: None,
         }
     }

@@ -26,6 +26,7 @@ pub mod link;
 pub mod log;
 pub mod observer;
 pub mod power;
+pub mod probe;
 pub mod qemu;
 pub mod recovery;
 pub mod reference;

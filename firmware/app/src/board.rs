@@ -12,6 +12,40 @@ pub trait Port {
 
     /// Sends bytes, and waits for room where there is none.
     fn write(&mut self, bytes: &[u8]);
+
+    /// Returns the control of the rate, where it can be changed.
+    fn rate(&mut self) -> Option<&mut dyn Rate> {
+        None
+    }
+}
+
+/// A line whose rate can be changed.
+pub trait Rate {
+    /// Returns the rate at start-up, baud.
+    fn start_baud(&self) -> u32;
+
+    /// Tells whether the line has a rate; the one at start-up it has.
+    fn has_baud(&self, baud: u32) -> bool;
+
+    /// Goes over to a rate that the line has, once all that was written is out.
+    fn set_baud(&mut self, baud: u32);
+
+    /// Returns milliseconds that rise from some moment on, and wrap.
+    fn now_ms(&self) -> u32;
+
+    /// Looks for a byte; it may wait for about a millisecond.
+    fn poll(&mut self) -> Poll;
+}
+
+/// What a look at the line found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Poll {
+    /// A byte.
+    Byte(u8),
+    /// Nothing so far.
+    Nothing,
+    /// The line is closed for good.
+    Closed,
 }
 
 /// What a board tells of itself.

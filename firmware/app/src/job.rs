@@ -171,7 +171,10 @@ impl<'j, R: Run> Job<'j, R> {
             Request::Hello
             | Request::Echo { .. }
             | Request::Abort { .. }
-            | Request::Sensors { .. } => {
+            | Request::Sensors { .. }
+            | Request::LinkTest { .. }
+            | Request::SetRate { .. }
+            | Request::KeepRate { .. } => {
                 desk.answer(&request, line);
             }
         }

@@ -16,11 +16,12 @@ mod job;
 mod link;
 mod log;
 mod outlet;
+mod pace;
 mod refusal;
 mod runner;
 mod session;
 
-pub use board::{Board, Port, Sensor};
+pub use board::{Board, Poll, Port, Rate, Sensor};
 pub use job::WINDOW_BYTES;
 pub use runner::{Run, Runner, Streaming};
 pub use session::Session;

@@ -1,9 +1,10 @@
 //! Frames in and messages out, over a port.
 
-use mambalite_hil_wire::{Decoder, Encoder, NakReason, Response, Step};
+use mambalite_hil_wire::{Decoder, Encoder, NakReason, Response, Step, Tester};
 
 use crate::board::Port;
 use crate::log::warning;
+use crate::pace::Pace;
 
 /// Both directions of the line.
 pub(crate) struct Link<P> {
@@ -17,8 +18,12 @@ pub(crate) struct Link<P> {
 
 /// The port and what packs messages for it.
 pub(crate) struct Line<P> {
-    port: P,
+    pub(crate) port: P,
     encoder: Encoder,
+    /// The rate, while it is not that of the start.
+    pub(crate) pace: Option<Pace>,
+    /// The link test.
+    pub(crate) tester: Tester,
 }
 
 /// What came in.
@@ -38,6 +43,8 @@ impl<P: Port> Link<P> {
         let line = Line {
             port,
             encoder: Encoder::new(),
+            pace: None,
+            tester: Tester::new(),
         };
         Self {
             decoder: Decoder::new(),
@@ -48,12 +55,20 @@ impl<P: Port> Link<P> {
 
     /// Waits for a frame, or for damage.
     pub(crate) fn wait(&mut self) -> Event {
-        while let Some(byte) = self.line.port.read() {
+        while let Some(byte) = self.line.read() {
             match self.decoder.feed(byte) {
                 Step::More => {}
-                Step::Frame => return Event::Frame,
+                Step::Frame => {
+                    if let Some(pace) = &mut self.line.pace {
+                        pace.heard();
+                    }
+                    return Event::Frame;
+                }
                 Step::Bad(error) => {
                     self.frames_bad = self.frames_bad.saturating_add(1);
+                    if let Some(payload) = self.decoder.damaged() {
+                        self.line.tester.check_damaged(payload);
+                    }
                     let reason = NakReason::from(&error);
                     warning!("bad frame, reason {=u8}", reason as u8);
                     return Event::Bad(reason);

@@ -161,6 +161,8 @@ impl<B: Board> Desk<'_, B> {
             Request::Echo { bytes } => line.send(&Response::Echo { bytes }),
             Request::Abort { job } => line.send(&Response::Aborted { job }),
             Request::Sensors { restart } => self.sensors(restart, line),
+            Request::LinkTest { offset, bytes } => line.test(offset, bytes),
+            Request::SetRate { .. } | Request::KeepRate { .. } => line.change_rate(request),
             Request::Begin { .. } | Request::Data { .. } => {}
         }
     }

@@ -30,6 +30,8 @@ pub struct Facts {
     pub arena_bytes: u64,
     /// Stack, in bytes.
     pub stack_bytes: u64,
+    /// Name of the chip as `probe-rs` has it, for a board with a debug probe.
+    pub probe_chip: Option<String>,
     /// Flash of the chip.
     pub flash: Memory,
     /// RAM of the chip.

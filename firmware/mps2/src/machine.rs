@@ -9,7 +9,7 @@ use critical_section::Mutex;
 use mambalite_firmware_cmsdk_uart::Uart;
 
 /// Rate of the UARTs, baud; QEMU ignores it.
-const BAUD: u32 = 115_200;
+pub(crate) const BAUD: u32 = 115_200;
 
 /// Registers of the FPGA I/O block: a counter of 100 Hz, and one of the board's clock.
 const CLK100HZ: u32 = 0x14;

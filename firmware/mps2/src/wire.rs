@@ -7,10 +7,10 @@
 
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::NVIC;
-use mambalite_firmware_app::Port;
-use mambalite_firmware_cmsdk_uart::Uart;
+use mambalite_firmware_app::{Poll, Port, Rate};
+use mambalite_firmware_cmsdk_uart::{Uart, divider};
 
-use crate::machine::Machine;
+use crate::machine::{BAUD, Machine};
 
 /// The interrupt that says that a byte was received.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,9 @@ unsafe impl InterruptNumber for Received {
 pub(crate) struct Wire {
     uart: Uart,
     received: Received,
+    machine: Machine,
+    /// Divider of the rate that holds.
+    divider: u32,
 }
 
 impl Wire {
@@ -40,11 +43,17 @@ impl Wire {
         cortex_m::interrupt::disable();
         // SAFETY: called once, by `run`.
         let mut uart = unsafe { machine.wire() }?;
-        uart.start(machine.divider());
+        let divider = machine.divider();
+        uart.start(divider);
         let received = Received(u16::try_from(machine.wire_interrupt).ok()?);
         // SAFETY: interrupts are masked, so no code relies on this one being off.
         unsafe { NVIC::unmask(received) };
-        Some(Self { uart, received })
+        Some(Self {
+            uart,
+            received,
+            machine: *machine,
+            divider,
+        })
     }
 }
 
@@ -65,5 +74,40 @@ impl Port for Wire {
         for &byte in bytes {
             while !self.uart.write(byte) {}
         }
+    }
+
+    fn rate(&mut self) -> Option<&mut dyn Rate> {
+        Some(self)
+    }
+}
+
+impl Rate for Wire {
+    fn start_baud(&self) -> u32 {
+        BAUD
+    }
+
+    fn has_baud(&self, baud: u32) -> bool {
+        divider(self.machine.clock_hz, baud).is_some()
+    }
+
+    fn set_baud(&mut self, baud: u32) {
+        let Some(divider) = divider(self.machine.clock_hz, baud) else {
+            return;
+        };
+        while self.uart.is_full() {}
+        // The last byte has left the buffer and takes ten bits to leave the board.
+        cortex_m::asm::delay(self.divider.saturating_mul(11));
+        self.uart.set_divider(divider);
+        self.divider = divider;
+    }
+
+    fn now_ms(&self) -> u32 {
+        self.machine.uptime_ms()
+    }
+
+    /// Looks without sleep: no interrupt would end one in time, and a board away from its first
+    /// rate is soon spoken to.
+    fn poll(&mut self) -> Poll {
+        self.uart.read().map_or(Poll::Nothing, Poll::Byte)
     }
 }

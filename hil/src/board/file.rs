@@ -15,7 +15,7 @@ const SCHEMA: u32 = 1;
 const INSTRUCTION_NS_MAX: u32 = 1 << 10;
 
 /// Tables that belong to a microcontroller, for messages.
-const OF_FLASH: &str = "stack-bytes, flash, ram and model";
+const OF_FLASH: &str = "stack-bytes, probe-chip, flash, ram and model";
 
 /// The file as it is written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub(super) struct File {
     arena_bytes: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     stack_bytes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe_chip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     flash: Option<Region>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +60,7 @@ impl From<Board> for File {
             target_cpu: board.target_cpu,
             arena_bytes: board.arena_bytes,
             stack_bytes: None,
+            probe_chip: None,
             flash: None,
             ram: None,
             model: None,
@@ -69,6 +72,7 @@ impl From<Board> for File {
         match board.reach {
             Reach::Flash(memory) => {
                 file.stack_bytes = Some(memory.stack_bytes);
+                file.probe_chip = memory.probe_chip;
                 file.flash = Some(memory.flash);
                 file.ram = Some(memory.ram);
                 file.model = Some(memory.model);
@@ -87,6 +91,7 @@ impl TryFrom<File> for Board {
 
     fn try_from(file: File) -> Result<Self, String> {
         let of_flash = file.stack_bytes.is_some()
+            || file.probe_chip.is_some()
             || file.flash.is_some()
             || file.ram.is_some()
             || file.model.is_some()
@@ -99,6 +104,7 @@ impl TryFrom<File> for Board {
                 ram: file.ram.ok_or_else(|| missing("ram"))?,
                 model: file.model.ok_or_else(|| missing("model"))?,
                 peripherals: file.peripherals,
+                probe_chip: file.probe_chip,
                 emulator: file.emulator,
             }),
             (Some(_), Some(_)) => return Err("it has both [ssh] and [loopback]".to_owned()),
@@ -130,7 +136,9 @@ impl TryFrom<File> for Board {
 }
 
 fn missing(key: &str) -> String {
-    format!("key `{key}` is missing ({OF_FLASH} of a microcontroller, or [ssh])")
+    format!(
+        "key `{key}` is missing (stack-bytes, flash, ram and model of a microcontroller, or [ssh])"
+    )
 }
 
 /// Reads a board file; the error is a text for people.
@@ -245,6 +253,13 @@ pub(super) mod tests {
         assert_eq!(board.emulated(), Some("mps2-an386"));
         let written = toml::to_string(&board).unwrap();
         assert_eq!(parse(&written).unwrap(), board);
+        assert_eq!(memory.probe_chip, None);
+        let real = GOOD.replace("stack-bytes", "probe-chip = \"STM32F446RETx\"\nstack-bytes");
+        let board = parse(&real).unwrap();
+        let chip = board.memory().and_then(|it| it.probe_chip.as_deref());
+        assert_eq!(chip, Some("STM32F446RETx"));
+        let written = toml::to_string(&board).unwrap();
+        assert_eq!(parse(&written).unwrap(), board);
     }
 
     #[test]
@@ -316,6 +331,11 @@ pub(super) mod tests {
             (
                 "[ssh]",
                 "stack-bytes = 8\n[ssh]",
+                "belong to a microcontroller",
+            ),
+            (
+                "[ssh]",
+                "probe-chip = \"X\"\n[ssh]",
                 "belong to a microcontroller",
             ),
             ("[ssh]", "[loopback]\ncpu = \"max\"\n[ssh]", "both"),

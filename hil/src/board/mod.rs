@@ -59,6 +59,8 @@ pub struct Microcontroller {
     pub model: ModelRegion,
     /// Addresses, interrupts and rates of the peripherals, for the firmware's build.
     pub peripherals: BTreeMap<String, u32>,
+    /// Name of the chip as `probe-rs` has it; absent where no debug probe reaches it.
+    pub probe_chip: Option<String>,
     /// How to play this board with an emulator; absent for a real one.
     pub emulator: Option<Emulator>,
 }

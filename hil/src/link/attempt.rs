@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mambalite_hil_wire::{Fault, MAX_CHUNK, Request, Response, crc32, u32s, u64s};
+use mambalite_hil_wire::{Fault, Request, Response, crc32, u32s, u64s};
 
 use super::{Heard, Job, Link};
 use crate::error::{Error, Result};
@@ -183,7 +183,7 @@ impl<'l, 'j, T: Transport> Attempt<'l, 'j, T> {
         let end = self
             .limit
             .min(self.job.pixels.len())
-            .min(self.sent + MAX_CHUNK);
+            .min(self.sent + self.link.piece);
         let bytes = self.job.pixels.get(self.sent..end).unwrap_or_default();
         let damage = self
             .job
@@ -215,6 +215,11 @@ impl<'l, 'j, T: Transport> Attempt<'l, 'j, T> {
             return Err(Failure::Damaged(
                 "the end of the board's answer was lost".to_owned(),
             ));
+        }
+        self.link.keep_rate_alive()?;
+        if self.acknowledged < self.sent && self.link.is_rate_lost(silent) {
+            let cause = "the board does not understand this rate any more";
+            return Err(Failure::Damaged(cause.to_owned()));
         }
         if silent > self.link.patience.silence {
             let after = self.link.patience.silence;

@@ -2,7 +2,10 @@
 
 mod attempt;
 mod counters;
+mod rate;
 mod sensors;
+mod test;
+mod tune;
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +20,16 @@ use mambalite_hil_wire::{
 
 pub use attempt::JobResult;
 pub use counters::Counters;
+pub use rate::RateTimes;
 pub use sensors::{Reading, Sensors};
+pub use test::LineTest;
+pub use tune::{CANDIDATES, Outcome, RateTest, Tuned, tune};
 
 /// Longest single wait, so that Ctrl-C is noticed.
 const SLICE: Duration = Duration::from_millis(100);
+
+/// Fewest picture bytes in a frame: with fewer, most of the line goes to the frames themselves.
+const PIECE_MIN: usize = 128;
 
 /// Time limits and retries of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +164,12 @@ pub struct Link<T> {
     job_last: u32,
     shows_layers: bool,
     heard: Instant,
+    /// Picture bytes in a frame.
+    piece: usize,
+    /// When something was last sent.
+    told: Instant,
+    /// Where the rate can be changed.
+    rate: Option<rate::Rate>,
     counters: Counters,
     patience: Patience,
     interrupt: Interrupt,
@@ -192,6 +207,9 @@ impl<T: Transport> Link<T> {
             job_last: 0,
             shows_layers: true,
             heard: Instant::now(),
+            piece: MAX_CHUNK,
+            told: Instant::now(),
+            rate: None,
             counters: Counters::default(),
             patience,
             interrupt,
@@ -231,7 +249,11 @@ impl<T: Transport> Link<T> {
     /// not answer, [`Error::Line`] when the line is gone.
     pub fn hello(&mut self) -> Result<DeviceInfo> {
         self.seq_next = None;
-        for _ in 0..self.patience.attempts.max(1) {
+        self.find_rate()?;
+        for attempt in 0..self.patience.attempts.max(1) {
+            if attempt > 0 {
+                self.try_other_rate()?;
+            }
             self.send(&Request::Hello)?;
             let answer = self.wait_for(self.patience.reply, |response| match response {
                 Response::Hello { protocol, .. } if *protocol != PROTOCOL_VERSION => {
@@ -245,9 +267,11 @@ impl<T: Transport> Link<T> {
                 _ => None,
             })?;
             if let Some(info) = answer {
-                let shows_layers = |info: &DeviceInfo| info.backend.shows_layers();
-                self.shows_layers = info.as_ref().map_or(true, shows_layers);
-                return info;
+                let info = info?;
+                self.shows_layers = info.backend.shows_layers();
+                self.piece = piece(info.window);
+                self.restore_rate()?;
+                return Ok(info);
             }
             self.counters.requests_repeated += 1;
         }
@@ -293,6 +317,9 @@ impl<T: Transport> Link<T> {
         let attempts = self.patience.attempts.max(1);
         let mut cause = String::new();
         for attempt in 1..=attempts {
+            if attempt > 1 || self.is_rate_stale() {
+                self.restore_rate()?;
+            }
             // A new id each time: late frames of the attempt before are known by theirs.
             self.job_last = self.job_last.wrapping_add(1).max(1);
             match attempt::Attempt::new(self, job, self.job_last).run(progress) {
@@ -319,6 +346,7 @@ impl<T: Transport> Link<T> {
         let line = self.encoder.request(request).map_err(Error::line)?;
         self.counters.frames_sent += 1;
         self.counters.bytes_sent += line.len() as u64;
+        self.told = Instant::now();
         let Some(bit_idx) = flip else {
             return self.line.send(line, self.patience.silence);
         };
@@ -396,6 +424,13 @@ impl<T: Transport> Link<T> {
         }
         Ok(None)
     }
+}
+
+/// Returns the picture bytes in a frame to a board with this window: a quarter of it. The board gives
+/// credit anew when half is free, so the host sends two frames while the board works on two, and
+/// neither waits for the other.
+fn piece(window: u32) -> usize {
+    (window as usize / 4).clamp(PIECE_MIN, MAX_CHUNK)
 }
 
 fn device_info(response: &Response<'_>) -> Option<DeviceInfo> {

@@ -2,7 +2,11 @@
 
 mod damaged;
 mod pipe;
+mod ports;
+mod queue;
+mod rtt;
 mod serial;
+mod steady;
 
 use std::time::Duration;
 
@@ -10,8 +14,12 @@ use crate::error::Result;
 
 pub use damaged::Damaged;
 pub use pipe::Pipe;
-pub use serial::Serial;
+pub use ports::{FoundPort, PortError, PortList, find_port, list_ports};
+pub(crate) use rtt::RttEnds;
+pub use rtt::RttLine;
+pub use serial::{BAUD_DEFAULT, Serial};
 pub(crate) use serial::{open_reader, read_all};
+pub use steady::{SteadySerial, SteadySerialRate};
 
 /// A line that carries bytes both ways and may damage them.
 pub trait Transport: Send {
@@ -38,4 +46,13 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
     fn receive(&mut self, buffer: &mut [u8], wait: Duration) -> Result<usize> {
         (**self).receive(buffer, wait)
     }
+}
+
+/// The rate of a line, apart from its bytes.
+pub trait BaudPort: Send {
+    /// Goes over to a rate at once.
+    ///
+    /// # Errors
+    /// [`Error::Line`](crate::Error::Line) when the port does not have it.
+    fn set_baud(&mut self, baud: u32) -> Result<()>;
 }

@@ -264,6 +264,8 @@ pub struct Decoder {
     filled: usize,
     overlong: bool,
     whole: Option<Head>,
+    /// Length of the payload of a frame whose checksum is wrong.
+    damaged: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -283,12 +285,14 @@ impl Decoder {
             filled: 0,
             overlong: false,
             whole: None,
+            damaged: None,
         }
     }
 
     /// Takes the next byte of the line. Damage is reported once, at the delimiter that ends it.
     pub fn feed(&mut self, byte: u8) -> Step {
         self.whole = None;
+        self.damaged = None;
         if byte != DELIMITER {
             match self.buffer.get_mut(self.filled) {
                 Some(place) => {
@@ -333,6 +337,14 @@ impl Decoder {
         })
     }
 
+    /// Returns the payload of the frame that the last fed byte completed, if all about it was right
+    /// but its checksum: what a link test counts wrong bits in. Nothing else is to trust it.
+    #[must_use]
+    pub fn damaged(&self) -> Option<&[u8]> {
+        let len = self.damaged?;
+        self.buffer.get(HEADER..HEADER + len)
+    }
+
     /// Reports whether bytes of an unfinished frame are held.
     #[must_use]
     pub fn is_partial(&self) -> bool {
@@ -350,6 +362,7 @@ impl Decoder {
         stored.copy_from_slice(&self.buffer[actual - TRAILER..actual]);
         let (stored, computed) = (u32::from_le_bytes(stored), crc32(body));
         if stored != computed {
+            self.damaged = Some(body.len() - HEADER);
             return Err(FrameError::Crc { stored, computed });
         }
         let len = usize::from(u16::from_le_bytes([body[4], body[5]]));

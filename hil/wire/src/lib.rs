@@ -4,6 +4,7 @@
 mod checksum;
 pub mod frame;
 pub mod message;
+mod prbs;
 pub mod sensor;
 mod words;
 
@@ -13,11 +14,12 @@ pub use frame::{
     PayloadError, Step,
 };
 pub use message::{Backend, Fault, ModelState, NakReason, Precision, Request, Response};
+pub use prbs::{Prbs, TEST_BYTES_MAX, TEST_PIECE, Tester};
 pub use sensor::{MAX_NAME, Quantity, Reading};
 pub use words::{put_u32, put_u64, u32s, u64s};
 
 /// Version of everything in this crate; both ends state it in the handshake and must agree.
-/// 2 added the sensors, 3 what runs the network.
+/// 2 added the sensors, 3 what runs the network, the link test and the rate.
 pub const PROTOCOL_VERSION: u16 = 3;
 
 /// Largest number of bytes in a `bytes` field of a message, chosen so that the message fits

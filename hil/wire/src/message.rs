@@ -46,6 +46,32 @@ pub enum Request<'a> {
         /// Whether the samples so far are forgotten, after the answer.
         restart: bool,
     },
+    /// A piece of the link test's sequence; answered by [`Response::LinkTest`] with the same
+    /// piece. Since version 3.
+    LinkTest {
+        /// Place of the first byte in the sequence, bytes; 0 starts a test.
+        offset: u32,
+        /// [`TEST_PIECE`](crate::TEST_PIECE) bytes of [`Prbs`](crate::Prbs).
+        #[serde(borrow, with = "serde_bytes")]
+        bytes: &'a [u8],
+    },
+    /// Asks for another rate of the line. The board answers with [`Response::Rate`] at the rate
+    /// of the request, and then goes over to the new one. Since version 3.
+    SetRate {
+        /// The rate, baud.
+        baud: u32,
+        /// The board goes back to the rate it started with when no [`Request::KeepRate`] arrives
+        /// within this time, milliseconds.
+        trial_ms: u16,
+    },
+    /// Confirms the rate that it arrives at; answered by [`Response::Rate`]. Since version 3.
+    KeepRate {
+        /// The rate, baud.
+        baud: u32,
+        /// The board goes back to the rate it started with when it waits longer than this for an
+        /// intact frame, milliseconds.
+        silence_ms: u16,
+    },
 }
 
 /// What a board answers.
@@ -190,6 +216,23 @@ pub enum Response<'a> {
         #[serde(borrow)]
         reading: Option<Reading<'a>>,
     },
+    /// Answers [`Request::LinkTest`]. Since version 3.
+    LinkTest {
+        /// That of the request.
+        offset: u32,
+        /// Wrong bits that have arrived at the board since the test began.
+        wrong_bits: u32,
+        /// The same piece of the sequence, made by the board.
+        #[serde(borrow, with = "serde_bytes")]
+        bytes: &'a [u8],
+    },
+    /// Answers [`Request::SetRate`] and [`Request::KeepRate`]. Since version 3.
+    Rate {
+        /// The rate that holds after this answer, baud.
+        baud: u32,
+        /// Whether it is confirmed.
+        kept: bool,
+    },
 }
 
 /// The state of the model memory of a board.
@@ -288,6 +331,11 @@ pub enum Fault {
     Exec,
     /// The job number is 0.
     JobNumber,
+    /// The line does not have this rate, or only one. Since version 3.
+    Rate {
+        /// The rate that stays, baud; 0 where the line has none.
+        baud: u32,
+    },
 }
 
 impl From<&crate::FrameError> for NakReason {

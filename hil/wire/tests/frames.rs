@@ -7,7 +7,8 @@
 
 use mambalite_hil_wire::{
     Backend, Channel, Decoder, Encoder, Fault, FrameError, MAX_CHUNK, MAX_FRAME, MAX_NAME,
-    MAX_PAYLOAD, ModelState, NakReason, Precision, Quantity, Reading, Request, Response, Step,
+    MAX_PAYLOAD, ModelState, NakReason, Prbs, Precision, Quantity, Reading, Request, Response, Step,
+    TEST_PIECE, Tester,
 };
 use proptest::prelude::*;
 
@@ -250,6 +251,75 @@ fn a_sensor_with_the_longest_name_survives_the_trip() {
     assert_eq!(number(abort), 4);
     let sensors = encoder.request(&Request::Sensors { restart: true });
     assert_eq!(number(sensors.unwrap()), 5);
+    let keep = Request::KeepRate {
+        baud: 1,
+        silence_ms: 1,
+    };
+    assert_eq!(number(encoder.request(&keep).unwrap()), 8);
+}
+
+#[test]
+fn the_link_test_and_the_rate_survive_the_trip() {
+    let test = Response::LinkTest {
+        offset: u32::MAX,
+        wrong_bits: u32::MAX,
+        bytes: &[0; TEST_PIECE],
+    };
+    assert_eq!(through_line(&test), Some(true));
+    let rate = Response::Rate {
+        baud: u32::MAX,
+        kept: true,
+    };
+    assert_eq!(through_line(&rate), Some(true));
+    let refused = Response::Error {
+        job: 0,
+        fault: Fault::Rate { baud: 115_200 },
+        detail: "",
+    };
+    assert_eq!(through_line(&refused), Some(true));
+}
+
+#[test]
+fn wrong_bits_are_counted_in_a_frame_with_a_wrong_checksum() {
+    let mut bytes = [0; TEST_PIECE];
+    let (mut encoder, mut decoder, mut tester) = (Encoder::new(), Decoder::new(), Tester::new());
+    let mut offset = 0;
+    let mut wrong = 0;
+    let mut prbs = Prbs::new();
+    for place in [0, 100, 200] {
+        prbs.fill(&mut bytes);
+        let request = Request::LinkTest {
+            offset,
+            bytes: &bytes,
+        };
+        offset += TEST_PIECE as u32;
+        let mut line = encoder.request(&request).unwrap().to_vec();
+        if place > 0 {
+            // A byte above 3 stays one that is not 0. There is no code of COBS so far in.
+            let byte = line[place..].iter_mut().find(|byte| **byte > 3).unwrap();
+            *byte ^= 0b11;
+            wrong += 2;
+        }
+        for byte in line {
+            match decoder.feed(byte) {
+                Step::Frame => {
+                    let Ok(Request::LinkTest { offset, bytes }) =
+                        decoder.frame().unwrap().request()
+                    else {
+                        panic!("another message");
+                    };
+                    assert_eq!((place, decoder.damaged()), (0, None));
+                    assert!(tester.check(offset, bytes).is_some());
+                }
+                Step::Bad(error) => {
+                    assert!(matches!(error, FrameError::Crc { .. }), "{error}");
+                    tester.check_damaged(decoder.damaged().unwrap());
+                }
+                Step::More => assert_eq!(decoder.damaged(), None),
+            }
+        }
+    }
+    assert_eq!(tester.wrong_bits, wrong);
 }
 
 /// Sends a response over a line and says whether the same one arrives.
@@ -365,12 +435,16 @@ proptest! {
             0..20,
         ),
     ) {
-        let mut decoder = Decoder::new();
+        let (mut decoder, mut tester) = (Decoder::new(), Tester::new());
         for byte in pieces.into_iter().flatten() {
             if decoder.feed(byte) == Step::Frame {
                 let frame = decoder.frame().unwrap();
                 prop_assert!(frame.payload.len() <= MAX_PAYLOAD);
                 let _ = (frame.request(), frame.response());
+                prop_assert_eq!(decoder.damaged(), None);
+            }
+            if let Some(payload) = decoder.damaged() {
+                tester.check_damaged(payload);
             }
         }
     }

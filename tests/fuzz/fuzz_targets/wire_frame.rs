@@ -3,17 +3,26 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mambalite_hil_wire::{Channel, Decoder, Encoder, MAX_PAYLOAD, Step, crc32};
+use mambalite_hil_wire::{
+    Channel, Decoder, Encoder, MAX_PAYLOAD, Request, Step, Tester, crc32,
+};
 
 /// Feeds bytes and reads every frame as either message; counts the frames.
 fn feed(decoder: &mut Decoder, bytes: &[u8]) -> usize {
     let mut frames = 0;
+    let mut tester = Tester::new();
     for &byte in bytes {
         if decoder.feed(byte) == Step::Frame {
             frames += 1;
             let frame = decoder.frame().expect("a frame is whole");
             assert!(frame.payload.len() <= MAX_PAYLOAD);
-            let _ = (frame.request(), frame.response());
+            let _ = frame.response();
+            if let Ok(Request::LinkTest { offset, bytes }) = frame.request() {
+                tester.check(offset, bytes);
+            }
+        }
+        if let Some(payload) = decoder.damaged() {
+            tester.check_damaged(payload);
         }
     }
     frames

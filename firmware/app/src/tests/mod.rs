@@ -3,4 +3,5 @@
 mod faults;
 mod fixture;
 mod jobs;
+mod rates;
 mod runner;

@@ -23,6 +23,26 @@ const INTERRUPT_RX: u32 = 1 << 1;
 /// The smallest divider the hardware accepts.
 const DIVIDER_MIN: u32 = 16;
 
+/// Largest difference between a rate and what a divider gives, per thousand. A receiver samples the
+/// last of ten bits; both ends together may be off by half a bit there.
+const ERROR_MAX_PERMILLE: u64 = 20;
+
+/// Returns the divider of a bus clock in hertz that comes nearest to a rate, if near enough for a
+/// receiver.
+#[must_use]
+pub const fn divider(clock_hz: u32, baud: u32) -> Option<u32> {
+    if baud == 0 {
+        return None;
+    }
+    let divider = (clock_hz as u64 + baud as u64 / 2) / baud as u64;
+    let given = divider * baud as u64;
+    let off = given.abs_diff(clock_hz as u64);
+    if divider < DIVIDER_MIN as u64 || off * 1000 > clock_hz as u64 * ERROR_MAX_PERMILLE {
+        return None;
+    }
+    Some(divider as u32)
+}
+
 /// The registers, in the order of their addresses.
 #[repr(C)]
 #[derive(Debug, Default)]
@@ -54,9 +74,21 @@ impl Uart {
     ///
     /// A divider below 16 is not possible and becomes 16. QEMU ignores the rate.
     pub fn start(&mut self, divider: u32) {
-        self.write_register(offset_of!(Registers, divider), divider.max(DIVIDER_MIN));
+        self.set_divider(divider);
         let control = CTRL_TX_ENABLE | CTRL_RX_ENABLE | CTRL_RX_INTERRUPT;
         self.write_register(offset_of!(Registers, control), control);
+    }
+
+    /// Goes over to another divider. The byte that is being sent must be out.
+    pub fn set_divider(&mut self, divider: u32) {
+        self.write_register(offset_of!(Registers, divider), divider.max(DIVIDER_MIN));
+    }
+
+    /// Tells whether the byte written last still waits behind the one that is being sent. The UART
+    /// does not tell whether that one is out: it takes ten bits at most.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.state() & STATE_TX_FULL != 0
     }
 
     /// Returns the byte received, if there is one.
@@ -72,7 +104,7 @@ impl Uart {
 
     /// Sends a byte if there is room; returns whether there was.
     pub fn write(&mut self, byte: u8) -> bool {
-        if self.state() & STATE_TX_FULL != 0 {
+        if self.is_full() {
             return false;
         }
         self.write_register(offset_of!(Registers, data), u32::from(byte));
@@ -125,6 +157,28 @@ mod tests {
     fn start_enables_both_ways_and_the_receive_interrupt() {
         let after = with_registers(Registers::default(), |uart| uart.start(1));
         assert_eq!((after.control, after.divider), (0b1011, 16));
+    }
+
+    #[test]
+    fn a_rate_has_a_divider_if_the_clock_comes_near_it() {
+        assert_eq!(divider(25_000_000, 115_200), Some(217));
+        assert_eq!(divider(25_000_000, 921_600), Some(27));
+        assert_eq!(divider(25_000_000, 1_000_000), Some(25));
+        // 16.49: 3 % off.
+        assert_eq!(divider(16_000_000, 970_000), None);
+        assert_eq!(divider(25_000_000, 3_000_000), None, "a divider below 16");
+        assert_eq!((divider(25_000_000, 0), divider(0, 9600)), (None, None));
+        assert_eq!(divider(u32::MAX, 1), Some(u32::MAX));
+    }
+
+    #[test]
+    fn the_divider_is_changed_alone() {
+        let after = with_registers(Registers::default(), |uart| {
+            uart.start(217);
+            uart.set_divider(27);
+            assert!(!uart.is_full());
+        });
+        assert_eq!((after.control, after.divider), (0b1011, 27));
     }
 
     #[test]
