@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod board;
 pub mod compare;
+pub mod config;
 pub mod controls;
 pub mod device;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod flasher;
 pub mod geometry;
 pub mod interrupt;
 pub mod inventory;
+pub mod labgrid;
 pub mod link;
 pub mod log;
 pub mod observer;

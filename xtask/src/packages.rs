@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     VirtualJetson,
     /// Build and run the conformance cases for the targets that are no boards.
     CheckKernels,
+    /// Install labgrid, for the tests of boards at other computers.
+    Labgrid,
     /// Fetch the picture of the demo.
     DemoPicture,
     /// Install and compile the peers that the network is timed against.
@@ -34,13 +36,14 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Firmware,
         Self::InstructionCounts,
         Self::VirtualBoards,
         Self::Agent,
         Self::VirtualJetson,
         Self::CheckKernels,
+        Self::Labgrid,
         Self::DemoPicture,
         Self::Peers,
         Self::DeviceCode,
@@ -61,8 +64,8 @@ impl Purpose {
             Self::DemoPicture if has_pip() => Vec::new(),
             Self::DemoPicture => vec!["python3-pip"],
             Self::Peers => peers::missing_packages(),
-            Self::DeviceCode if has_venv() => Vec::new(),
-            Self::DeviceCode => vec!["python3-venv"],
+            Self::DeviceCode | Self::Labgrid if has_venv() => Vec::new(),
+            Self::DeviceCode | Self::Labgrid => vec!["python3-venv"],
         }
     }
 }

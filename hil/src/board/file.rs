@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Board, Emulator, Loopback, Microcontroller, ModelRegion, Reach, Region, Remote};
+use crate::config::{self, Fault};
 
 /// Version of the board file that this harness reads.
 const SCHEMA: u32 = 1;
@@ -68,10 +69,13 @@ impl From<Board> for File {
     }
 }
 
-impl TryFrom<File> for Board {
-    type Error = String;
+/// What is wrong, and the key that it is about, from the top of the file.
+type Complaint = (&'static [&'static str], String);
 
-    fn try_from(file: File) -> Result<Self, String> {
+impl TryFrom<File> for Board {
+    type Error = Complaint;
+
+    fn try_from(file: File) -> Result<Self, Complaint> {
         let of_flash = file.stack_bytes.is_some()
             || file.flash.is_some()
             || file.ram.is_some()
@@ -85,80 +89,107 @@ impl TryFrom<File> for Board {
                 model: file.model.ok_or_else(|| missing("model"))?,
                 emulator: file.emulator,
             }),
-            (Some(_), Some(_)) => return Err("it has both [ssh] and [loopback]".to_owned()),
+            (Some(_), Some(_)) => {
+                return Err((&["loopback"], "it has both [ssh] and [loopback]".to_owned()));
+            }
             _ if of_flash => {
-                return Err(format!(
-                    "{OF_FLASH} belong to a microcontroller, not beside [ssh] or [loopback]"
+                return Err((
+                    &[],
+                    format!(
+                        "{OF_FLASH} belong to a microcontroller, not beside [ssh] or [loopback]"
+                    ),
                 ));
             }
             (Some(remote), None) => Reach::Ssh(remote),
             (None, Some(loopback)) => Reach::Loopback(loopback),
         };
-        let board = Self {
+        Ok(Self {
             name: file.name,
             chip: file.chip,
             core: file.core,
             target: file.target,
             arena_bytes: file.arena_bytes,
             reach,
-        };
-        match &board.reach {
-            Reach::Flash(memory) => check_memory(&board, memory)?,
-            Reach::Ssh(remote) => check_host(&remote.host)?,
-            Reach::Loopback(_) => {}
-        }
-        Ok(board)
+        })
     }
 }
 
-fn missing(key: &str) -> String {
-    format!("key `{key}` is missing ({OF_FLASH} of a microcontroller, or [ssh])")
+fn missing(key: &str) -> Complaint {
+    let words = format!("key `{key}` is missing ({OF_FLASH} of a microcontroller, or [ssh])");
+    (&[], words)
 }
 
-/// Reads a board file; the error is a text for people.
-pub(super) fn parse(text: &str) -> Result<Board, String> {
-    // The schema is looked at alone first: a file of another version gets that message, not one
-    // about the first key that is new.
-    let table: toml::Table = toml::from_str(text).map_err(|e| e.to_string())?;
-    match table.get("schema").and_then(toml::Value::as_integer) {
-        Some(schema) if schema == i64::from(SCHEMA) => {}
-        Some(schema) => return Err(format!("schema is {schema}, this harness reads {SCHEMA}")),
-        None => return Err("key `schema` is missing".to_owned()),
+/// Reads a board file of the folder `name`; the error is all that is wrong in it.
+pub(super) fn parse(text: &str, name: &str) -> Result<Board, Vec<Fault>> {
+    let root = config::parse(text, SCHEMA)?;
+    let mut faults = Vec::new();
+    let (file, _) = config::read::<File>(&root, &mut faults);
+    let place = |keys: &[&str]| config::span(&root, keys);
+    let Some(file) = file.filter(|_| faults.is_empty()) else {
+        return Err(faults);
+    };
+    let board =
+        Board::try_from(file).map_err(|(keys, words)| vec![Fault::error(place(keys), words)])?;
+    let mut complaints = match &board.reach {
+        Reach::Flash(memory) => check_memory(&board, memory),
+        Reach::Ssh(remote) => check_host(&remote.host),
+        Reach::Loopback(_) => Vec::new(),
+    };
+    if board.name != name {
+        let words = format!("name is `{}`, the folder is `{name}`", board.name);
+        complaints.push((&["name"], words));
     }
-    let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
-    file.try_into()
+    if complaints.is_empty() {
+        return Ok(board);
+    }
+    let faults = complaints.into_iter();
+    Err(faults
+        .map(|(keys, words)| Fault::error(place(keys), words))
+        .collect())
 }
 
-fn check_memory(board: &Board, memory: &Microcontroller) -> Result<(), String> {
+fn check_memory(board: &Board, memory: &Microcontroller) -> Vec<Complaint> {
+    let mut complaints: Vec<Complaint> = Vec::new();
+    let mut complain = |keys, words| complaints.push((keys, words));
     if !memory.model.address.is_multiple_of(16) {
-        return Err(format!(
-            "model.address {:#x} is no multiple of 16",
-            memory.model.address
-        ));
+        complain(
+            &["model", "address"],
+            format!(
+                "model.address {:#x} is no multiple of 16",
+                memory.model.address
+            ),
+        );
     }
     let capacity = memory.model.capacity_bytes as usize;
     if !memory.flash.holds(memory.model.address, capacity) {
-        return Err("the model region lies outside the flash".to_owned());
+        complain(
+            &["model"],
+            "the model region lies outside the flash".to_owned(),
+        );
     }
     if overlap(memory.flash, memory.ram) {
-        return Err("the ram region overlaps the flash".to_owned());
+        complain(&["ram"], "the ram region overlaps the flash".to_owned());
     }
     let wanted = u64::from(board.arena_bytes) + u64::from(memory.stack_bytes);
     if wanted > u64::from(memory.ram.length) {
-        return Err(format!(
-            "arena-bytes and stack-bytes are {wanted} together, ram has {}",
-            memory.ram.length
-        ));
+        complain(
+            &["arena-bytes"],
+            format!(
+                "arena-bytes and stack-bytes are {wanted} together, ram has {}",
+                memory.ram.length
+            ),
+        );
     }
-    match &memory.emulator {
-        Some(emulator) if emulator.wire_uart == emulator.log_uart => {
-            Err("virtual: wire-uart and log-uart are the same port".to_owned())
+    if let Some(emulator) = &memory.emulator {
+        if emulator.wire_uart == emulator.log_uart {
+            let words = "virtual: wire-uart and log-uart are the same port";
+            complain(&["virtual", "log-uart"], words.to_owned());
         }
-        Some(emulator) if emulator.wire_uart.max(emulator.log_uart) > 3 => {
-            Err("virtual: ports are 0 to 3".to_owned())
+        if emulator.wire_uart.max(emulator.log_uart) > 3 {
+            complain(&["virtual"], "virtual: ports are 0 to 3".to_owned());
         }
-        _ => Ok(()),
     }
+    complaints
 }
 
 fn overlap(a: Region, b: Region) -> bool {
@@ -167,18 +198,20 @@ fn overlap(a: Region, b: Region) -> bool {
 }
 
 /// What `ssh` would read as an option is no name.
-fn check_host(host: &str) -> Result<(), String> {
+fn check_host(host: &str) -> Vec<Complaint> {
     if host.is_empty() || host.starts_with('-') {
-        return Err(format!(
-            "ssh.host is `{host}`: name a host as `ssh` takes it"
-        ));
+        let words = format!("ssh.host is `{host}`: name a host as `ssh` takes it");
+        return vec![(&["ssh", "host"], words)];
     }
-    Ok(())
+    Vec::new()
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config::FaultyFile;
 
     pub(crate) const GOOD: &str = r#"
         schema = 1
@@ -198,10 +231,44 @@ pub(super) mod tests {
         log-uart = 1
     "#;
 
+    fn parse(text: &str) -> Result<Board, String> {
+        let name = if text.contains("[virtual]") {
+            "qemu-x"
+        } else {
+            "jetson"
+        };
+        super::parse(text, name)
+            .map_err(|faults| FaultyFile::new(Path::new("board.toml"), text, faults).to_string())
+    }
+
     fn refused(from: &str, to: &str, word: &str) {
         assert!(GOOD.contains(from));
         let message = parse(&GOOD.replace(from, to)).unwrap_err();
         assert!(message.contains(word), "{message}");
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_line() {
+        let text = GOOD
+            .replace("address = 0x10000", "address = 0x10018")
+            .replace("log-uart = 1", "log-uart = 0")
+            .replace("arena-bytes = 0x1000", "arena-bytes = 0x10000");
+        let message = parse(&text).unwrap_err();
+        for place in ["board.toml:7:23", "11:29", "11:17", "16:20"] {
+            assert!(message.contains(place), "{place}: {message}");
+        }
+        let text = GOOD
+            .replace("chip =", "chop =")
+            .replace("cpu = \"cortex-m4\"", "cpu = 4")
+            .replace("origin = 0,", "origin = -1,");
+        let message = parse(&text).unwrap_err();
+        for words in [
+            "4:9: unknown key `chop`; did you mean `chip`",
+            "9:28: flash.origin",
+            "14:15",
+        ] {
+            assert!(message.contains(words), "{words}: {message}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod boards;
 mod output;
 mod progress;
+mod quarantine;
 mod run;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,6 +46,8 @@ enum Command {
     Run(run::Cmd),
     #[command(subcommand)]
     Boards(boards::Cmd),
+    #[command(subcommand)]
+    Quarantine(quarantine::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -54,6 +57,7 @@ pub(crate) fn main() -> ExitCode {
     let outcome = catch_unwind(AssertUnwindSafe(|| match command {
         Command::Run(cmd) => cmd.run(output),
         Command::Boards(cmd) => cmd.run(output),
+        Command::Quarantine(cmd) => cmd.run(output),
     }));
     ExitCode::from(match outcome {
         Ok(outcome) => exit_code(outcome, output),
@@ -68,7 +72,10 @@ fn exit_code(outcome: Result<u8>, output: Output) -> u8 {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            match &error {
+                Error::File(file) => eprint!("{}", output::faulty_file(file)),
+                error => eprintln!("error: {error}"),
+            }
             if let Error::Picture(mambalite::Error::OutputIsInput { .. }) = &error {
                 eprintln!("note: choose another folder with --out");
             }
