@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use mambalite_hil_wire::Fault;
 
+use crate::config::FaultyFile;
 use crate::fault::Scenario;
+use crate::inventory::InventoryError;
+use crate::labgrid::LabgridError;
 
 /// Everything is equal.
 pub const EXIT_PASS: u8 = 0;
@@ -54,14 +57,15 @@ pub enum Error {
         /// The system's answer.
         cause: io::Error,
     },
-    /// A board file is not what it should be.
-    #[error("read board file `{}`: {cause}", path.display())]
-    BoardFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, with the place where known.
-        cause: String,
-    },
+    /// A board or rig file is not what it should be.
+    #[error(transparent)]
+    File(Box<FaultyFile>),
+    /// The inventory has no such rig, or cannot be changed.
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
+    /// Places of labgrid cannot be had, or are no rigs.
+    #[error(transparent)]
+    Labgrid(#[from] LabgridError),
     /// A board used more memory than was planned.
     #[error("run board `{board}`: it used {used} bytes of {what}, {planned} were planned")]
     Plan {
@@ -420,7 +424,7 @@ impl Error {
             Self::Read { .. }
             | Self::ReportFile { .. }
             | Self::Write { .. }
-            | Self::BoardFile { .. }
+            | Self::File(_)
             | Self::UnknownBoard { .. }
             | Self::NoBoards { .. }
             | Self::NoState
@@ -434,6 +438,8 @@ impl Error {
             Self::History(error) => error.exit_code(),
             Self::Power(error) => error.exit_code(),
             Self::Probe(error) => error.exit_code(),
+            Self::Inventory(error) => error.exit_code(),
+            Self::Labgrid(error) => error.exit_code(),
             Self::Gpu { code, .. } => *code,
             // The counters were looked at before: a GPU has too little memory.
             Self::Refused {

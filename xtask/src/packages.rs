@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     VirtualJetson,
     /// Build and run the conformance cases for the targets that are no boards.
     CheckKernels,
+    /// Install labgrid, for the tests of boards at other computers.
+    Labgrid,
     /// Fetch the picture of the demo.
     DemoPicture,
     /// Install and compile the peers that the network is timed against.
@@ -36,13 +38,14 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Firmware,
         Self::InstructionCounts,
         Self::VirtualBoards,
         Self::Agent,
         Self::VirtualJetson,
         Self::CheckKernels,
+        Self::Labgrid,
         Self::DemoPicture,
         Self::Peers,
         Self::DeviceCode,
@@ -66,8 +69,8 @@ impl Purpose {
             Self::DemoPicture if has_pip() => Vec::new(),
             Self::DemoPicture => vec!["python3-pip"],
             Self::Peers => peers::missing_packages(),
-            Self::DeviceCode if has_venv() => Vec::new(),
-            Self::DeviceCode => vec!["python3-venv"],
+            Self::DeviceCode | Self::Labgrid if has_venv() => Vec::new(),
+            Self::DeviceCode | Self::Labgrid => vec!["python3-venv"],
             Self::Browser if find_program("chromium").is_some() => Vec::new(),
             Self::Browser => vec!["chromium"],
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Wanted;
 
 use super::{Board, Emulator, Loopback, Microcontroller, ModelRegion, Reach, Region, Remote};
+use crate::config::{self, Fault};
 
 /// Version of the board file that this harness reads.
 const SCHEMA: u32 = 1;
@@ -86,10 +87,13 @@ impl From<Board> for File {
     }
 }
 
-impl TryFrom<File> for Board {
-    type Error = String;
+/// What is wrong, and the key that it is about, from the top of the file.
+type Complaint = (&'static [&'static str], String);
 
-    fn try_from(file: File) -> Result<Self, String> {
+impl TryFrom<File> for Board {
+    type Error = Complaint;
+
+    fn try_from(file: File) -> Result<Self, Complaint> {
         let of_flash = file.stack_bytes.is_some()
             || file.probe_chip.is_some()
             || file.flash.is_some()
@@ -107,16 +111,21 @@ impl TryFrom<File> for Board {
                 probe_chip: file.probe_chip,
                 emulator: file.emulator,
             }),
-            (Some(_), Some(_)) => return Err("it has both [ssh] and [loopback]".to_owned()),
+            (Some(_), Some(_)) => {
+                return Err((&["loopback"], "it has both [ssh] and [loopback]".to_owned()));
+            }
             _ if of_flash => {
-                return Err(format!(
-                    "{OF_FLASH} belong to a microcontroller, not beside [ssh] or [loopback]"
+                return Err((
+                    &[],
+                    format!(
+                        "{OF_FLASH} belong to a microcontroller, not beside [ssh] or [loopback]"
+                    ),
                 ));
             }
             (Some(remote), None) => Reach::Ssh(remote),
             (None, Some(loopback)) => Reach::Loopback(loopback),
         };
-        let board = Self {
+        Ok(Self {
             name: file.name,
             chip: file.chip,
             core: file.core,
@@ -125,73 +134,97 @@ impl TryFrom<File> for Board {
             arena_bytes: file.arena_bytes,
             reach,
             backend: Wanted::default(),
-        };
-        match &board.reach {
-            Reach::Flash(memory) => check_memory(&board, memory)?,
-            Reach::Ssh(remote) => check_host(&remote.host)?,
-            Reach::Loopback(_) => {}
-        }
-        Ok(board)
+        })
     }
 }
 
-fn missing(key: &str) -> String {
-    format!(
+fn missing(key: &str) -> Complaint {
+    let words = format!(
         "key `{key}` is missing (stack-bytes, flash, ram and model of a microcontroller, or [ssh])"
-    )
+    );
+    (&[], words)
 }
 
-/// Reads a board file; the error is a text for people.
-pub(super) fn parse(text: &str) -> Result<Board, String> {
-    // The schema is looked at alone first: a file of another version gets that message, not one
-    // about the first key that is new.
-    let table: toml::Table = toml::from_str(text).map_err(|e| e.to_string())?;
-    match table.get("schema").and_then(toml::Value::as_integer) {
-        Some(schema) if schema == i64::from(SCHEMA) => {}
-        Some(schema) => return Err(format!("schema is {schema}, this harness reads {SCHEMA}")),
-        None => return Err("key `schema` is missing".to_owned()),
+/// Reads a board file of the folder `name`; the error is all that is wrong in it.
+pub(super) fn parse(text: &str, name: &str) -> Result<Board, Vec<Fault>> {
+    let root = config::parse(text, SCHEMA)?;
+    let mut faults = Vec::new();
+    let (file, _) = config::read::<File>(&root, &mut faults);
+    let place = |keys: &[&str]| config::span(&root, keys);
+    let Some(file) = file.filter(|_| faults.is_empty()) else {
+        return Err(faults);
+    };
+    let board =
+        Board::try_from(file).map_err(|(keys, words)| vec![Fault::error(place(keys), words)])?;
+    let mut complaints = match &board.reach {
+        Reach::Flash(memory) => check_memory(&board, memory),
+        Reach::Ssh(remote) => check_host(&remote.host),
+        Reach::Loopback(_) => Vec::new(),
+    };
+    if board.name != name {
+        let words = format!("name is `{}`, the folder is `{name}`", board.name);
+        complaints.push((&["name"], words));
     }
-    let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
-    file.try_into()
+    if complaints.is_empty() {
+        return Ok(board);
+    }
+    let faults = complaints.into_iter();
+    Err(faults
+        .map(|(keys, words)| Fault::error(place(keys), words))
+        .collect())
 }
 
-fn check_memory(board: &Board, memory: &Microcontroller) -> Result<(), String> {
+fn check_memory(board: &Board, memory: &Microcontroller) -> Vec<Complaint> {
+    let mut complaints: Vec<Complaint> = Vec::new();
+    let mut complain = |keys, words| complaints.push((keys, words));
     if !memory.model.address.is_multiple_of(16) {
-        return Err(format!(
-            "model.address {:#x} is no multiple of 16",
-            memory.model.address
-        ));
+        complain(
+            &["model", "address"],
+            format!(
+                "model.address {:#x} is no multiple of 16",
+                memory.model.address
+            ),
+        );
     }
     let capacity = memory.model.capacity_bytes as usize;
     if !memory.flash.holds(memory.model.address, capacity) {
-        return Err("the model region lies outside the flash".to_owned());
+        complain(
+            &["model"],
+            "the model region lies outside the flash".to_owned(),
+        );
     }
     if overlap(memory.flash, memory.ram) {
-        return Err("the ram region overlaps the flash".to_owned());
+        complain(&["ram"], "the ram region overlaps the flash".to_owned());
     }
     let wanted = u64::from(board.arena_bytes) + u64::from(memory.stack_bytes);
     if wanted > u64::from(memory.ram.length) {
-        return Err(format!(
-            "arena-bytes and stack-bytes are {wanted} together, ram has {}",
-            memory.ram.length
-        ));
+        complain(
+            &["arena-bytes"],
+            format!(
+                "arena-bytes and stack-bytes are {wanted} together, ram has {}",
+                memory.ram.length
+            ),
+        );
     }
-    memory.emulator.as_ref().map_or(Ok(()), check_emulator)
+    complaints.extend(memory.emulator.as_ref().and_then(check_emulator));
+    complaints
 }
 
-fn check_emulator(emulator: &Emulator) -> Result<(), String> {
+fn check_emulator(emulator: &Emulator) -> Option<Complaint> {
     let (wire, log) = (emulator.wire_uart, emulator.log_uart);
     let instruction_ns = emulator.instruction_ns.unwrap_or(1);
     if wire == log {
-        Err("virtual: wire-uart and log-uart are the same port".to_owned())
+        let words = "virtual: wire-uart and log-uart are the same port";
+        Some((&["virtual", "log-uart"], words.to_owned()))
     } else if wire.max(log) > 3 {
-        Err("virtual: ports are 0 to 3".to_owned())
+        Some((&["virtual"], "virtual: ports are 0 to 3".to_owned()))
     } else if !instruction_ns.is_power_of_two() || instruction_ns > INSTRUCTION_NS_MAX {
-        Err(format!(
+        let words = format!(
             "virtual: instruction-ns is {instruction_ns}, not a power of two up to {INSTRUCTION_NS_MAX}"
-        ))
+        );
+        Some((&["virtual", "instruction-ns"], words))
     } else {
-        Ok(())
+        None
     }
 }
 
@@ -201,19 +234,21 @@ fn overlap(a: Region, b: Region) -> bool {
 }
 
 /// What `ssh` would read as an option is no name.
-fn check_host(host: &str) -> Result<(), String> {
+fn check_host(host: &str) -> Vec<Complaint> {
     if host.is_empty() || host.starts_with('-') {
-        return Err(format!(
-            "ssh.host is `{host}`: name a host as `ssh` takes it"
-        ));
+        let words = format!("ssh.host is `{host}`: name a host as `ssh` takes it");
+        return vec![(&["ssh", "host"], words)];
     }
-    Ok(())
+    Vec::new()
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::board::Counter;
+    use crate::config::FaultyFile;
 
     pub(crate) const GOOD: &str = r#"
         schema = 1
@@ -235,10 +270,44 @@ pub(super) mod tests {
         log-uart = 1
     "#;
 
+    fn parse(text: &str) -> Result<Board, String> {
+        let name = if text.contains("[virtual]") {
+            "qemu-x"
+        } else {
+            "jetson"
+        };
+        super::parse(text, name)
+            .map_err(|faults| FaultyFile::new(Path::new("board.toml"), text, faults).to_string())
+    }
+
     fn refused(from: &str, to: &str, word: &str) {
         assert!(GOOD.contains(from));
         let message = parse(&GOOD.replace(from, to)).unwrap_err();
         assert!(message.contains(word), "{message}");
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_line() {
+        let text = GOOD
+            .replace("address = 0x10000", "address = 0x10018")
+            .replace("log-uart = 1", "log-uart = 0")
+            .replace("arena-bytes = 0x1000", "arena-bytes = 0x10000");
+        let message = parse(&text).unwrap_err();
+        for place in ["board.toml:7:23", "11:29", "11:17", "16:20"] {
+            assert!(message.contains(place), "{place}: {message}");
+        }
+        let text = GOOD
+            .replace("chip =", "chop =")
+            .replace("cpu = \"cortex-m4\"", "cpu = 4")
+            .replace("origin = 0,", "origin = -1,");
+        let message = parse(&text).unwrap_err();
+        for words in [
+            "4:9: unknown key `chop`; did you mean `chip`",
+            "9:28: flash.origin",
+            "14:15",
+        ] {
+            assert!(message.contains(words), "{words}: {message}");
+        }
     }
 
     #[test]

@@ -3,11 +3,14 @@
 mod file;
 
 use std::collections::BTreeMap;
+#[cfg(test)]
+pub(crate) use file::tests::GOOD;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Wanted;
+use crate::config::FaultyFile;
 use crate::error::{Error, Result};
 
 /// Name of the file in the board's folder.
@@ -247,6 +250,13 @@ impl Boards {
         self.root.parent().unwrap_or(&self.root)
     }
 
+    /// Returns the folder of the files of rigs: `hil/rigs` of the repository.
+    #[must_use]
+    pub fn rigs(&self) -> PathBuf {
+        let repository = self.workspace().parent().unwrap_or(&self.root);
+        repository.join("hil").join("rigs")
+    }
+
     /// Returns the names of all boards, sorted.
     ///
     /// # Errors
@@ -266,7 +276,7 @@ impl Boards {
     /// Reads the facts of one board.
     ///
     /// # Errors
-    /// [`Error::UnknownBoard`] when there is none of that name, [`Error::BoardFile`] when its
+    /// [`Error::UnknownBoard`] when there is none of that name, [`Error::File`] when its
     /// file has another schema, unknown or missing keys, or contradicts itself.
     pub fn load(&self, name: &str) -> Result<Board> {
         let known = self.names()?;
@@ -278,15 +288,8 @@ impl Boards {
         }
         let path = self.folder(name).join(FILE);
         let text = std::fs::read_to_string(&path).map_err(Error::read(&path))?;
-        let board = file::parse(&text).map_err(|cause| Error::BoardFile {
-            path: path.clone(),
-            cause,
-        })?;
-        if board.name != name {
-            let cause = format!("name is `{}`, the folder is `{name}`", board.name);
-            return Err(Error::BoardFile { path, cause });
-        }
-        Ok(board)
+        file::parse(&text, name)
+            .map_err(|faults| Error::File(Box::new(FaultyFile::new(&path, &text, faults))))
     }
 }
 
@@ -323,6 +326,6 @@ mod tests {
         assert!(error.to_string().contains("qemu-x"), "{error}");
         assert_eq!(error.exit_code(), 2);
         std::fs::rename(root.join("qemu-x"), root.join("other")).unwrap();
-        assert!(matches!(boards.load("other"), Err(Error::BoardFile { .. })));
+        assert!(matches!(boards.load("other"), Err(Error::File(_))));
     }
 }

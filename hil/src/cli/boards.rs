@@ -1,59 +1,82 @@
-//! `hil boards`: what boards there are.
+//! `hil boards`: what boards there are, what rigs, and what is plugged in.
 
-use clap::Subcommand;
-use mambalite_hil::board::{Board, Boards};
+mod check;
+mod diff;
+mod list;
+mod scan;
+
+use clap::{Args, Subcommand};
+use mambalite_hil::board::Boards;
+use mambalite_hil::inventory::hardware::Missing;
+use mambalite_hil::inventory::{Inventory, today};
 use mambalite_hil::{Error, Result};
-use serde::Serialize;
 
-use super::output::Output;
+use super::output::{self, Output};
 
-/// Shows the boards of the repository.
+/// Shows boards, rigs and what is plugged in.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cmd {
-    /// Lists the boards with their memory.
-    List,
+    /// Lists the boards with their memory, and the rigs of this computer.
+    List(Bench),
+    /// Prints what is plugged in, as a rig file to begin with.
+    Scan(scan::Cmd),
+    /// Checks all board files and rig files, and that what they name is plugged in.
+    Check(Bench),
+    /// Compares the rigs with what is plugged in: `-` is missing, `+` is of no rig.
+    Diff(Bench),
 }
 
-#[derive(Serialize)]
-struct Entry<'a> {
-    #[serde(flatten)]
-    board: &'a Board,
-    runnable: bool,
+/// Which rig files.
+#[derive(Args, Debug)]
+pub(crate) struct Bench {
+    /// Rig file, or name of one in hil/rigs [default: all there that are for this computer].
+    #[arg(long, value_name = "FILE|NAME")]
+    bench: Option<String>,
 }
 
 impl Cmd {
     /// Runs the command.
     pub(crate) fn run(self, output: Output) -> Result<u8> {
-        let Self::List = self;
         let boards = find()?;
-        let names = boards.names()?;
-        if !output.json {
-            output.line(&format!(
-                "{:<22} {:<26} {:<12} {:>10} {:>10}",
-                "NAME", "CHIP", "CORE", "ARENA KiB", "MODEL KiB"
-            ));
+        match self {
+            Self::List(bench) => list::run(&bench, &boards, output),
+            Self::Scan(cmd) => cmd.run(&boards, output),
+            Self::Check(bench) => check::run(&bench, &boards, output),
+            Self::Diff(bench) => diff::run(&bench, &boards, output),
         }
-        for name in names {
-            let board = boards.load(&name)?;
-            if output.json {
-                let runnable = board.is_runnable();
-                let board = &board;
-                output.object("board", Entry { board, runnable });
-                continue;
-            }
-            output.line(&format!(
-                "{:<22} {:<26} {:<12} {:>10} {:>10}",
-                board.name,
-                board.chip,
-                board.core,
-                board.arena_bytes / 1024,
-                board.memory().map_or("file".to_owned(), |memory| {
-                    (memory.model.capacity_bytes / 1024).to_string()
-                })
-            ));
-        }
-        Ok(mambalite_hil::error::EXIT_PASS)
     }
+}
+
+impl Bench {
+    /// Reads the files; warnings go to stderr.
+    pub(crate) fn load(&self, boards: &Boards) -> Result<Vec<Inventory>> {
+        let inventories = Inventory::load(self.bench.as_deref(), boards, today())?;
+        warn(&inventories);
+        Ok(inventories)
+    }
+}
+
+/// Shows the warnings of rig files.
+fn warn(inventories: &[Inventory]) {
+    for warnings in inventories.iter().filter_map(|it| it.warnings.as_ref()) {
+        eprint!("{}", output::faulty_file(warnings));
+    }
+}
+
+/// Prints what a rig names and is not plugged in.
+fn print_missing(missing: &Missing, output: Output) {
+    if output.json {
+        output.object("missing", missing);
+        return;
+    }
+    let state = match missing.count {
+        0 => "is not plugged in".to_owned(),
+        count => format!("is plugged in {count} times"),
+    };
+    output.line(&format!(
+        "- {}: {} {} {state}",
+        missing.rig, missing.what, missing.id
+    ));
 }
 
 /// Finds the boards at or above the working directory, else those of the source tree.

@@ -8,6 +8,7 @@ mod lease;
 mod meter;
 mod output;
 mod progress;
+mod quarantine;
 mod report;
 mod run;
 mod watch;
@@ -62,6 +63,7 @@ enum Command {
     Lease(lease::Cmd),
     Faults(faults::Cmd),
     Meter(meter::Cmd),
+    Quarantine(quarantine::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -78,6 +80,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Lease(cmd) => cmd.run(output),
         Command::Faults(cmd) => cmd.run(output),
         Command::Meter(cmd) => cmd.run(output),
+        Command::Quarantine(cmd) => cmd.run(output),
     }));
     ExitCode::from(match outcome {
         Ok(outcome) => exit_code(outcome, output),
@@ -92,7 +95,10 @@ fn exit_code(outcome: Result<u8>, output: Output) -> u8 {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            match &error {
+                Error::File(file) => eprint!("{}", output::faulty_file(file)),
+                error => eprintln!("error: {error}"),
+            }
             if let Error::Picture(mambalite::Error::OutputIsInput { .. }) = &error {
                 eprintln!("note: choose another folder with --out");
             }

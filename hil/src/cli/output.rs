@@ -1,9 +1,10 @@
 //! What goes to stdout.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use mambalite_hil::Error;
 use mambalite_hil::backend::Backend;
+use mambalite_hil::config::FaultyFile;
 use mambalite_hil::recovery::Step;
 use mambalite_hil::report::{
     BoardReport, ControlReport, Difference, Failure, PictureReport, QuarantineReport, SensorReport,
@@ -61,6 +62,12 @@ struct RunLine<'a> {
     report: Option<&'a std::path::Path>,
     result: Option<&'a std::path::Path>,
     error: Option<String>,
+}
+
+/// Returns the faults of a file as they are shown on stderr.
+pub(crate) fn faulty_file(file: &FaultyFile) -> String {
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
+    file.render(std::io::stderr().is_terminal() && !no_colour)
 }
 
 impl Output {

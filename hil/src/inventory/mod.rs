@@ -1,6 +1,18 @@
 //! What stands on a bench: one rig is one board with its probe, port, meter and power.
 
+mod check;
+mod error;
+mod file;
+pub mod hardware;
+mod quarantine;
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
+
+pub use error::InventoryError;
+pub use file::{Bench, Inventory, select};
+pub use quarantine::{day, today};
 
 /// One board on a bench and how it is reached; facts of the board's kind are in
 /// [`Board`](crate::board::Board).
@@ -15,6 +27,8 @@ pub struct Rig {
     pub probe: Option<ProbeId>,
     /// The serial port; none where the probe or SSH carries the frames.
     pub port: Option<PortId>,
+    /// A serial port behind TCP instead, as `host:port`; bytes as they are, no RFC 2217.
+    pub network_port: Option<String>,
     /// Its rate in baud; found by a link test where it is not stated.
     pub baud: Option<u32>,
     /// Host of a board behind SSH, instead of that of `board.toml`.
@@ -61,7 +75,12 @@ pub struct PortId {
 
 /// What measures the power of a board.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    tag = "kind",
+    deny_unknown_fields
+)]
 pub enum Meter {
     /// Nothing; a virtual board has no other.
     #[default]
@@ -97,7 +116,12 @@ pub enum Meter {
 
 /// What switches the power of a board.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    tag = "kind",
+    deny_unknown_fields
+)]
 pub enum PowerControl {
     /// Nothing.
     #[default]
@@ -130,17 +154,6 @@ pub struct Quarantine {
     pub expires: String,
 }
 
-impl Quarantine {
-    /// Reports whether it lasts today (UTC).
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
-        // Dates in this form are in the order of their text.
-        now.get(..10)
-            .is_some_and(|today| today <= self.expires.as_str())
-    }
-}
-
 impl Rig {
     /// Makes the rig of a virtual board, or of a computer that `board.toml` names.
     #[must_use]
@@ -150,6 +163,7 @@ impl Rig {
             board: board.to_owned(),
             probe: None,
             port: None,
+            network_port: None,
             baud: None,
             host: None,
             uid: None,

@@ -8,7 +8,7 @@ use crate::crash::CrashReport;
 use crate::error::Error;
 use crate::firmware::Image;
 use crate::history::Regression;
-use crate::inventory::Quarantine;
+use crate::inventory::{self, Quarantine};
 use crate::link::{Counters, DeviceInfo, DeviceModel};
 use crate::log::Line;
 use crate::recovery::Step;
@@ -399,7 +399,7 @@ impl BoardReport {
     pub fn conclude(&mut self, quarantine: Option<&Quarantine>) {
         let found = self.judge();
         self.verdict = found;
-        if let Some(quarantine) = quarantine.filter(|it| it.is_active()) {
+        if let Some(quarantine) = quarantine.filter(|it| it.is_active(inventory::today())) {
             self.verdict = Verdict::Quarantined;
             let quarantine = quarantine.clone();
             self.quarantine = Some(QuarantineReport { found, quarantine });
