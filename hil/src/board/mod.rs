@@ -131,7 +131,7 @@ pub struct Emulator {
 }
 
 /// What the firmware of a board counts while the network runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Counter {
     /// Cycles of a real core.
