@@ -98,14 +98,20 @@ fn absent(programs: &[(&str, &'static str)]) -> Vec<&'static str> {
     absent.map(|(_, package)| *package).collect()
 }
 
-/// Returns the missing packages with a server of SSH and an emulator.
+/// Returns the missing packages with a server of SSH, an emulator and the libraries of the agent.
 fn virtual_jetson() -> Vec<&'static str> {
+    let file = |path: &str| Some(PathBuf::from(path)).filter(|path| path.is_file());
     let programs = [
         (find_program("ssh"), "openssh-client"),
         // Users have no sbin on their path.
+        (file("/usr/sbin/sshd"), "openssh-server"),
         (
-            Some(PathBuf::from("/usr/sbin/sshd")).filter(|path| path.is_file()),
-            "openssh-server",
+            file("/usr/aarch64-linux-gnu/lib/libc.so.6"),
+            "libc6-arm64-cross",
+        ),
+        (
+            file("/usr/aarch64-linux-gnu/lib/libgcc_s.so.1"),
+            "libgcc-s1-arm64-cross",
         ),
         (find_program("qemu-aarch64-static"), "qemu-user-static"),
     ];
