@@ -240,9 +240,15 @@ impl<T: Transport> Link<T> {
             return Ok(());
         };
         self.set_baud(start)?;
-        // It may be computing before it notices that nobody speaks to it.
+        // It may be computing before it notices that nobody speaks to it. Over a line to which the
+        // rate means nothing it hears this, and goes back at once; any answer will do.
         let patience = self.patience.silence + times.silence.max(times.trial);
-        if self.keep(start, times.silence, patience)? {
+        let trial_ms = millis(times.trial);
+        let request = Request::SetRate {
+            baud: start,
+            trial_ms,
+        };
+        if self.ask_rate(&request, start, patience)?.is_some() {
             return Ok(());
         }
         Err(Error::Timeout {
