@@ -1,9 +1,10 @@
-//! The board's log: defmt frames from the second serial port, decoded with the image's table.
+//! The board's log: defmt frames from the second serial port or RTT, decoded with the image's table.
 
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use defmt_decoder::{DecodeError, Frame, Locations, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::probe::RttLog;
 use crate::transport::{open_reader, read_all};
 
 /// Longest time for what is under way when the log ends: a board may never stop talking.
@@ -18,6 +20,8 @@ const DRAIN: Duration = Duration::from_secs(2);
 
 /// How often a reader that looks away looks whether it shall end.
 const NAP: Duration = Duration::from_millis(10);
+/// How long the reader waits before it looks whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,8 +61,28 @@ impl LogReader {
     /// [`Error::Line`] when the port cannot be opened, [`Error::Write`] when the file cannot,
     /// [`Error::Image`] when the image has a table of another defmt version.
     pub fn start(port: &Path, elf: &[u8], image: &Path, file: &Path) -> Result<Self> {
-        let table = table(elf, image)?;
         let port = open_reader(port)?;
+        Self::start_from(elf, image, file, move |take| read_all(port, take))
+    }
+
+    /// As [`LogReader::start`], from the log channel of RTT.
+    ///
+    /// # Errors
+    /// [`Error::Write`] when the file cannot be opened, [`Error::Image`] when the image has a table
+    /// of another defmt version.
+    pub fn start_rtt(log: RttLog, elf: &[u8], image: &Path, file: &Path) -> Result<Self> {
+        Self::start_from(elf, image, file, move |take| read_pieces(&log.pieces, take))
+    }
+
+    /// Reads from `feed`, which gives pieces to the taker, an empty one at each look, until it wants
+    /// no more.
+    fn start_from(
+        elf: &[u8],
+        image: &Path,
+        file: &Path,
+        feed: impl FnOnce(&mut dyn FnMut(std::io::Result<Vec<u8>>) -> bool) + Send + 'static,
+    ) -> Result<Self> {
+        let table = table(elf, image)?;
         let mut sink = std::fs::File::create(file).map_err(Error::write(file))?;
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
@@ -73,7 +97,7 @@ impl LogReader {
                 };
                 let mut decoder = table.new_stream_decoder();
                 let mut stopped = None;
-                read_all(port, |piece| {
+                feed(&mut |piece| {
                     let Ok(piece) = piece else { return false };
                     while ignored.load(Ordering::SeqCst) && !flag.load(Ordering::SeqCst) {
                         std::thread::sleep(NAP);
@@ -110,6 +134,20 @@ impl LogReader {
     pub fn finish(self) -> Vec<Line> {
         self.stop.store(true, Ordering::SeqCst);
         self.thread.join().unwrap_or_default()
+    }
+}
+
+/// Gives pieces to the taker until it wants no more, or none can come.
+fn read_pieces(pieces: &Receiver<Vec<u8>>, take: &mut dyn FnMut(std::io::Result<Vec<u8>>) -> bool) {
+    loop {
+        let piece = match pieces.recv_timeout(LOOK) {
+            Ok(piece) => piece,
+            Err(RecvTimeoutError::Timeout) => Vec::new(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        if !take(Ok(piece)) {
+            return;
+        }
     }
 }
 
@@ -184,5 +222,29 @@ fn line(frame: &Frame<'_>, locations: Option<&Locations>) -> Line {
             .unwrap_or_default(),
         message: frame.display_message().to_string(),
         place: place.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn pieces_are_given_in_order_and_an_empty_one_at_each_look() {
+        let (to, pieces) = channel();
+        to.send(vec![1]).unwrap();
+        to.send(vec![2, 3]).unwrap();
+        let mut seen = Vec::new();
+        read_pieces(&pieces, &mut |piece| {
+            let piece = piece.unwrap();
+            let idle = piece.is_empty();
+            seen.extend(piece);
+            !idle
+        });
+        assert_eq!(seen, [1, 2, 3]);
+        drop(to);
+        read_pieces(&pieces, &mut |_| panic!("none can come"));
     }
 }

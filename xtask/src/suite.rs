@@ -19,6 +19,9 @@ const NEEDED: [Purpose; 5] = [
     Purpose::Labgrid,
 ];
 
+/// The harness with debug probes: a large build that no other suite needs.
+const PROBE: [&str; 4] = ["--package", "mambalite-hil", "--features", "probe"];
+
 /// What to do about a tool of the developers that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strictness {
@@ -39,9 +42,7 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     }
     tidy::run()?;
     if has("clippy", strictness)? {
-        let lint = ["clippy", "--all-targets", "--", "-D", "warnings"];
-        process::run(process::cargo().arg("--locked").args(lint), &root)?;
-        process::run(process::cargo().arg("--locked").args(lint), &firmware)?;
+        lint(&root, &firmware)?;
     }
     for board in firmware::boards()? {
         firmware::build(&board)?;
@@ -76,6 +77,9 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
         suites.push((all, &root));
     }
     suites.push((cargo(&["test", "--workspace", "--doc"]), &root));
+    let mut probe = cargo(&["test", "--no-fail-fast"]);
+    probe.args(PROBE).args(["--lib", "probe::"]);
+    suites.push((probe, &root));
     // What the optimiser makes of the kernels, with the checks that a release leaves out.
     let mut checked = cargo(&["test", "--profile", "release-checked", "--no-fail-fast"]);
     checked.args(["--package", "mambalite-kernels"]);
@@ -97,6 +101,16 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     );
     ensure!(counts.failed == 0, "{} tests failed", counts.failed);
     Ok(())
+}
+
+/// Lints both workspaces, and what the feature of probes adds.
+fn lint(root: &Path, firmware: &Path) -> Result<()> {
+    let all = ["clippy", "--all-targets", "--", "-D", "warnings"];
+    process::run(&mut cargo(&all), root)?;
+    process::run(&mut cargo(&all), firmware)?;
+    let mut probe = cargo(&["clippy", "--lib", "--tests"]);
+    probe.args(PROBE).args(["--", "-D", "warnings"]);
+    process::run(&mut probe, root)
 }
 
 /// Runs test suites to the end, whatever fails on the way.

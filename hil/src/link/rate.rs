@@ -139,13 +139,10 @@ impl<T: Transport> Link<T> {
     /// Goes back to the rate of the start, in good order if the board still understands, else by
     /// waiting until it has given the other one up.
     pub(super) fn leave(&mut self) -> Result<()> {
-        if let Some(Rate { start, times, .. }) = self.rate.as_ref()
-            && self.rate.as_ref().is_some_and(Rate::is_away)
-        {
-            let (start, trial_ms) = (*start, millis(times.trial));
-            let baud = start;
+        if let Some(rate) = self.rate.as_ref().filter(|rate| rate.is_away()) {
+            let (baud, trial_ms) = (rate.start, millis(rate.times.trial));
             let patience = self.ask_pause();
-            self.ask_rate(&Request::SetRate { baud, trial_ms }, start, patience)?;
+            self.ask_rate(&Request::SetRate { baud, trial_ms }, baud, patience)?;
         }
         self.go_home()
     }
@@ -240,9 +237,15 @@ impl<T: Transport> Link<T> {
             return Ok(());
         };
         self.set_baud(start)?;
-        // It may be computing before it notices that nobody speaks to it.
+        // It may be computing before it notices that nobody speaks to it. Over a line to which the
+        // rate means nothing it hears this, and goes back at once; any answer will do.
         let patience = self.patience.silence + times.silence.max(times.trial);
-        if self.keep(start, times.silence, patience)? {
+        let trial_ms = millis(times.trial);
+        let request = Request::SetRate {
+            baud: start,
+            trial_ms,
+        };
+        if self.ask_rate(&request, start, patience)?.is_some() {
             return Ok(());
         }
         Err(Error::Timeout {

@@ -1,6 +1,7 @@
 //! The firmware in QEMU: flashed, reset, talked to and ended like a board.
 
 use std::path::Path;
+use std::time::Duration;
 
 use mambalite_hil::bench::{Bench, check_identity};
 use mambalite_hil::board::{Board, Boards};
@@ -9,10 +10,10 @@ use mambalite_hil::error::EXIT_LINK;
 use mambalite_hil::firmware;
 use mambalite_hil::flasher::{Flasher, check_fit};
 use mambalite_hil::interrupt::Interrupt;
-use mambalite_hil::link::{Damage, DeviceModel, Patience};
+use mambalite_hil::link::{Damage, DeviceModel, Link, Outcome, Patience, RateTimes, tune};
 use mambalite_hil::observer::{Silent, Watch};
 use mambalite_hil::qemu::Qemu;
-use mambalite_hil::transport::Transport;
+use mambalite_hil::transport::{BaudPort, Transport};
 
 use crate::model::{invented, picture};
 use crate::qemu_run::can_run;
@@ -44,6 +45,32 @@ fn spoil_and_mend<T: Transport>(
     }
 }
 
+/// A line to which the rate means nothing.
+struct AnyRate;
+
+impl BaudPort for AnyRate {
+    fn set_baud(&mut self, _baud: u32) -> mambalite_hil::Result<()> {
+        Ok(())
+    }
+}
+
+/// The firmware has the rates that its clock has, tests the line at the fastest, and goes back to
+/// the first rate when it is told to and when nobody speaks to it. QEMU itself ignores the rate.
+fn change_rate<T: Transport>(link: &mut Link<T>) {
+    let times = RateTimes {
+        silence: Duration::from_millis(800),
+        ..RateTimes::default()
+    };
+    link.set_rate_control(Box::new(AnyRate), 115_200, times);
+    let tuned = tune(link, &[3_000_000, 921_600]).unwrap();
+    assert!(matches!(tuned.rates[0].outcome, Outcome::Refused(_)));
+    assert_eq!((tuned.baud, tuned.is_clean()), (921_600, true), "{tuned:?}");
+    std::thread::sleep(times.silence * 2);
+    link.hello().unwrap();
+    assert_eq!(link.baud(), Some(921_600), "agreed on anew");
+    assert_eq!(tune(link, &[]).unwrap().baud, 115_200);
+}
+
 /// Everything that a run does to one board, step by step.
 fn exercise(name: &str) {
     let (interrupt, boards, file) = (Interrupt::default(), boards(), invented(5));
@@ -59,6 +86,7 @@ fn exercise(name: &str) {
     let info = link.hello().unwrap();
     check_identity(&info, &board, &image.build_id, &model.sha256()).unwrap();
     assert_eq!(link.echo(&[0, 1, 2, 0xff].repeat(2000)).unwrap(), 0);
+    change_rate(&mut link);
 
     let mut device = Device::new(link, name, &model);
     let picture = picture(24, 20);

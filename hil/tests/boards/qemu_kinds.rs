@@ -11,7 +11,7 @@ use mambalite_hil::device::{Device, Extras};
 use mambalite_hil::firmware::{self, Image, find_toolchain};
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::log::Line;
-use mambalite_hil::observer::Silent;
+use mambalite_hil::observer::{Silent, Watch};
 use mambalite_hil_toolchain::find_program;
 use mambalite_kernels::Precision;
 use object::{Object, ObjectSymbol};
@@ -62,8 +62,8 @@ impl Setup {
             &self.image,
             self.file.bytes(),
             &log,
-            &interrupt,
-            &mut Silent,
+            (Patience::default(), &interrupt),
+            &Watch::new(&Silent, board.name.as_str()),
         )
         .unwrap();
         link.hello().unwrap();

@@ -56,7 +56,7 @@ fn nine_tenths_of_the_line_are_used() {
 /// Boots as real boards do: with noise, and half a frame of what was before.
 #[test]
 fn garbage_before_the_handshake_is_passed_over() {
-    let noise: Vec<u8> = (0..2000_u32).map(|i| (i * i >> 3) as u8).collect();
+    let noise: Vec<u8> = (0..2000_u32).map(|i| ((i * i) >> 3) as u8).collect();
     let board = PacedBoard::start(&invented(4), 921_600, &noise);
     let line = Serial::open(board.path()).unwrap();
     let mut link = link(line);

@@ -14,6 +14,9 @@ use crate::{Poll, Port, Rate, Session};
 const START: u32 = 115_200;
 const FAST: u32 = 921_600;
 
+/// A frame, and the rate that it was sent at.
+type Sent = (u32, Vec<u8>);
+
 /// What comes over the line, in order.
 enum Come {
     /// Bytes at a rate.
@@ -27,7 +30,7 @@ struct Line {
     coming: VecDeque<Come>,
     baud: u32,
     now_ms: u32,
-    outgoing: Rc<RefCell<Vec<(u32, Vec<u8>)>>>,
+    outgoing: Rc<RefCell<Vec<Sent>>>,
 }
 
 impl Port for Line {
@@ -144,7 +147,7 @@ impl Host {
         Session::new(line, FakeBoard, model(), &mut [0; 64]).run();
         let mut decoder = Decoder::new();
         let frames = outgoing.take();
-        let answer = |(baud, bytes): (u32, Vec<u8>)| {
+        let answer = |(baud, bytes): Sent| {
             let whole = bytes.iter().map(|&byte| decoder.feed(byte)).last();
             assert_eq!(whole, Some(Step::Frame));
             let payload: &'static [u8] = decoder.frame().unwrap().payload.to_vec().leak();
