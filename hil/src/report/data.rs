@@ -50,6 +50,7 @@ pub struct BoardReport {
     /// The attempts before this one.
     pub attempts: Vec<Failure>,
     /// How the board was brought back after the last attempt that failed.
+    #[serde(default)]
     pub recovery: Vec<Step>,
     /// Set while the rig's verdict counts for nothing.
     pub quarantine: Option<QuarantineReport>,
