@@ -260,7 +260,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`Error::Read`].
-    pub fn next(&mut self) -> Result<Vec<Entry>> {
+    pub fn read(&mut self) -> Result<Vec<Entry>> {
         let read = self.file.read_to_end(&mut self.rest);
         read.map_err(Error::read(&self.path))?;
         let whole = self
@@ -299,7 +299,7 @@ mod tests {
         assert!(Reader::open(folder.path()).is_err());
         let writer = Writer::create(folder.path()).unwrap();
         let mut reader = Reader::open(folder.path()).unwrap();
-        assert_eq!(reader.next().unwrap(), []);
+        assert_eq!(reader.read().unwrap(), []);
         let observer = writer.observer(&Silent);
         observer.begin("a", Stage::Stream, 100);
         for done in 0..1000 {
@@ -307,7 +307,7 @@ mod tests {
         }
         observer.end("a");
         let events: Vec<Event> = reader
-            .next()
+            .read()
             .unwrap()
             .into_iter()
             .map(|it| it.event)
@@ -325,7 +325,7 @@ mod tests {
         writer.write(Event::Done {
             verdict: Verdict::Mismatch,
         });
-        let events = reader.next().unwrap();
+        let events = reader.read().unwrap();
         assert!(matches!(
             &events[1].event,
             Event::Board {
@@ -334,14 +334,14 @@ mod tests {
             }
         ));
         assert!(matches!(&events[0].event, Event::Retry { rig, .. } if rig == "b"));
-        assert_eq!(reader.next().unwrap(), []);
+        assert_eq!(reader.read().unwrap(), []);
         // A new run has a new file; the reader of the old one is not confused.
         Writer::create(folder.path()).unwrap().write(Event::Done {
             verdict: Verdict::Pass,
         });
-        assert_eq!(reader.next().unwrap(), []);
+        assert_eq!(reader.read().unwrap(), []);
         assert_eq!(
-            Reader::open(folder.path()).unwrap().next().unwrap().len(),
+            Reader::open(folder.path()).unwrap().read().unwrap().len(),
             1
         );
     }
@@ -362,7 +362,7 @@ mod tests {
             }
         });
         assert_eq!(
-            Reader::open(folder.path()).unwrap().next().unwrap().len(),
+            Reader::open(folder.path()).unwrap().read().unwrap().len(),
             400
         );
     }
@@ -379,12 +379,12 @@ mod tests {
         )
         .unwrap();
         let mut reader = Reader::open(folder.path()).unwrap();
-        assert_eq!(reader.next().unwrap().len(), 1);
+        assert_eq!(reader.read().unwrap().len(), 1);
         let mut file = File::options().append(true).open(&path).unwrap();
         file.write_all(&line.as_bytes()[20..]).unwrap();
-        assert_eq!(reader.next().unwrap(), []);
+        assert_eq!(reader.read().unwrap(), []);
         file.write_all(b"\n").unwrap();
-        assert_eq!(reader.next().unwrap()[0].at_ms, 5);
+        assert_eq!(reader.read().unwrap()[0].at_ms, 5);
     }
 
     proptest! {

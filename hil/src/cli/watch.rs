@@ -33,7 +33,7 @@ impl Cmd {
     pub(crate) fn run(self, output: Output) -> Result<u8> {
         let mut reader = Reader::open(&self.dir)?;
         if output.json || !std::io::stdout().is_terminal() {
-            for entry in reader.next()? {
+            for entry in reader.read()? {
                 let line = serde_json::to_string(&entry).map_err(broken)?;
                 output.line(&line);
             }
@@ -58,7 +58,7 @@ fn follow(
 ) -> Result<Watch> {
     let mut watch = Watch::default();
     loop {
-        for entry in reader.next()? {
+        for entry in reader.read()? {
             watch.take(entry);
         }
         terminal.draw(|frame| watch.draw(frame)).map_err(broken)?;

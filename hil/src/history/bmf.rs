@@ -17,7 +17,7 @@ pub fn bmf(series: &[Series], thresholds: &Thresholds) -> Value {
         };
         let subject = &it.subject;
         let name = format!("{}/{}/{}", subject.rig, subject.model, subject.precision);
-        let mut metric = json!({ "value": newest.value });
+        let mut metric = Map::from_iter([("value".to_owned(), newest.value.into())]);
         let samples = samples(earlier, thresholds.window());
         let test = thresholds.test(subject, &it.measure);
         let measure = Measure::find(&it.measure).filter(|_| test != Test::Informative);
@@ -28,10 +28,12 @@ pub fn bmf(series: &[Series], thresholds: &Thresholds) -> Value {
                 Better::Lower => "upper_value",
                 Better::Higher => "lower_value",
             };
-            metric[side] = bound.limit.into();
+            metric.insert(side.to_owned(), bound.limit.into());
         }
         let benchmark = benchmarks.entry(name).or_insert_with(|| json!({}));
-        benchmark[it.measure.as_str()] = metric;
+        if let Value::Object(measures) = benchmark {
+            measures.insert(it.measure.clone(), metric.into());
+        }
     }
     Value::Object(benchmarks)
 }

@@ -52,6 +52,7 @@ pub struct BoardReport {
     /// The attempts before this one.
     pub attempts: Vec<Failure>,
     /// How the board was brought back after the last attempt that failed.
+    #[serde(default)]
     pub recovery: Vec<Step>,
     /// The fault that the firmware took in the last attempt.
     pub crash: Option<CrashReport>,

@@ -330,6 +330,21 @@ fn both_files_appear_and_the_json_can_be_read() {
     assert!(text.contains("\"verdict\": \"mismatch\"") && text.ends_with("}\n"));
 }
 
+fn regression() -> crate::history::Regression {
+    crate::history::Regression {
+        rig: "a".to_owned(),
+        model: "m".to_owned(),
+        precision: "f32".to_owned(),
+        measure: "cycles".to_owned(),
+        unit: "cycles".to_owned(),
+        value: 12.0,
+        baseline: 10.0,
+        limit: 10.5,
+        samples: 7,
+        text: "a f32: cycles 12".to_owned(),
+    }
+}
+
 /// Everything that is written is read back: history, rebuilt pages and resumed runs depend on it.
 #[test]
 fn the_json_is_read_back_as_it_was_written() {
@@ -355,18 +370,7 @@ fn the_json_is_read_back_as_it_was_written() {
     });
     third.failure = Some(silence("nothing for 3 s"));
     (third.device, third.firmware, third.sensors) = (None, None, None);
-    report.regressions.push(crate::history::Regression {
-        rig: "a".to_owned(),
-        model: "m".to_owned(),
-        precision: "f32".to_owned(),
-        measure: "cycles".to_owned(),
-        unit: "cycles".to_owned(),
-        value: 12.0,
-        baseline: 10.0,
-        limit: 10.5,
-        samples: 7,
-        text: "a f32: cycles 12".to_owned(),
-    });
+    report.regressions.push(regression());
     let paths = write(folder.path(), &report, &[]).unwrap();
     let back = read(&paths.json).unwrap();
     let json = |report: &RunReport| serde_json::to_value(report).unwrap();

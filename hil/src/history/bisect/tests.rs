@@ -44,7 +44,7 @@ impl Judge for Fake {
             .count();
         Ok(if self.untestable.contains(&number) {
             Ruling::Skip
-        } else if number >= self.first_bad && own as u32 % self.shows_every == 0 {
+        } else if number >= self.first_bad && (own as u32).is_multiple_of(self.shows_every) {
             Ruling::Bad
         } else {
             Ruling::Good
