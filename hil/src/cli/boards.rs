@@ -48,6 +48,11 @@ impl Cmd {
 }
 
 impl Bench {
+    /// Reports whether a rig file is named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.bench.is_some()
+    }
+
     /// Reads the files; warnings go to stderr.
     pub(crate) fn load(&self, boards: &Boards) -> Result<Vec<Inventory>> {
         let inventories = Inventory::load(self.bench.as_deref(), boards, today())?;

@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod quarantine;
 mod report;
+mod rigs;
 mod run;
 mod watch;
 
@@ -63,6 +64,7 @@ enum Command {
     Lease(lease::Cmd),
     Faults(faults::Cmd),
     Meter(meter::Cmd),
+    #[command(subcommand)]
     Quarantine(quarantine::Cmd),
 }
 

@@ -11,13 +11,15 @@ use mambalite_hil::backend::Wanted;
 use mambalite_hil::error::{EXIT_INPUT, EXIT_MISMATCH};
 use mambalite_hil::geometry::HALO_DEFAULT;
 use mambalite_hil::interrupt::Interrupt;
-use mambalite_hil::run::{self, Order};
+use mambalite_hil::run::{self, Nights, Order};
 use mambalite_hil::state::State;
 use mambalite_kernels::Precision;
 
 use super::boards;
+use super::history::Place;
 use super::output::Output;
 use super::progress::Bars;
+use super::rigs;
 
 /// Side of a tile where none is given, in LR pixels.
 const TILE: u16 = 64;
@@ -26,6 +28,8 @@ const EXAMPLES: &str = "\
 Examples:
   hil run --board qemu-mps2-an500 --input small.png --out result
   hil run --board qemu-mps2-an386 --board qemu-mps2-an500 --input pictures/ --out result
+  hil run --bench virtual --input small.png --out night --jobs 2
+  hil run --rig bench-m7 --rig bench-m4 --input pictures/ --out night
   hil run --board qemu-mps2-an500 --input small.png --ground-truth large.png --out result
   hil run --board qemu-mps2-an386 --input wide.png --precision w8a8 --tile 48 --out result
   hil run --board jetson-orin-nano --input small.png --backend cuda --out result";
@@ -38,9 +42,11 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Cmd {
-    /// Board to run on; several run at once. See `hil boards list`.
-    #[arg(long = "board", value_name = "NAME", required = true)]
+    /// Virtual board to run on, made for this run; several run at once. See `hil boards list`.
+    #[arg(long = "board", value_name = "NAME")]
     boards: Vec<String>,
+    #[command(flatten)]
+    choice: rigs::Choice,
     /// Picture, or folder of pictures.
     #[arg(long, value_name = "FILE|DIR")]
     input: PathBuf,
@@ -73,6 +79,11 @@ pub(crate) struct Cmd {
     /// Takes the firmware as it was built last.
     #[arg(long)]
     no_build: bool,
+    #[command(flatten)]
+    place: Place,
+    /// Neither compares with the nights before nor goes into their history.
+    #[arg(long)]
+    no_history: bool,
     /// Takes what passed in an earlier run into the same folder from there, where board, firmware,
     /// model and pictures are the same.
     #[arg(long)]
@@ -104,7 +115,10 @@ impl Cmd {
     pub(crate) fn run(self, output: Output) -> Result<u8> {
         let boards = boards::find()?;
         let executor = self.executor();
+        let interrupt = Interrupt::on_signals()?;
+        let rigs = self.choice.rigs(&boards, self.boards.is_empty(), self.wait.into(), &interrupt)?;
         let mut order = Order {
+            rigs: rigs.rigs.clone(),
             boards: self.boards,
             ground_truth: self.ground_truth,
             model: self.model,
@@ -122,12 +136,21 @@ impl Cmd {
         if let Some(jobs) = self.jobs {
             order.jobs = jobs;
         }
-        let interrupt = Interrupt::on_signals()?;
+        if !self.no_history {
+            order.history = Some(Nights {
+                path: self.place.path()?,
+                thresholds: self.place.thresholds()?,
+            });
+        }
         let outcome = run::run(&order, &boards, &interrupt, &Bars::new(output))?;
         if outcome.exit_code == EXIT_MISMATCH && !order.build {
             eprintln!(
                 "note: the firmware was not built anew (--no-build); its source may be newer"
             );
+        }
+        rigs.release()?;
+        if let Some(trouble) = &outcome.trouble {
+            eprintln!("warning: the run is not in the history: {trouble}");
         }
         output.run(&outcome);
         Ok(outcome.exit_code)

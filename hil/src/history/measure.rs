@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::board::Counter;
 use crate::report::{BoardReport, JobReport, Scores};
 
 /// Which way is worse.
@@ -39,10 +40,11 @@ impl Measure {
         count("faults-caught", Better::Higher, |it| {
             number(it.controls.iter().filter(|control| control.caught).count())
         }),
-        lower("cycles", "cycles", |it| {
-            let cycles: Option<u64> = it.jobs.iter().map(|job| job.cycles).sum();
-            number(cycles?)
+        lower("cycles", "cycles", |it| counted(it, Counter::Cycles)),
+        lower("instructions", "instructions", |it| {
+            counted(it, Counter::Instructions)
         }),
+        lower("energy", "J", BoardReport::energy_j),
         lower("firmware-flash", "B", |it| {
             number(it.firmware.as_ref()?.flash_bytes)
         }),
@@ -124,6 +126,13 @@ fn number(value: impl TryInto<u64>) -> Option<f64> {
 fn layers(report: &BoardReport, wanted: fn(bool) -> bool) -> Option<f64> {
     let of_job = |job: &JobReport| job.layers.iter().filter(|it| wanted(it.equal)).count();
     number(report.jobs.iter().map(of_job).sum::<usize>())
+}
+
+/// Returns what the network took in all tiles, where the board counts in this unit.
+fn counted(report: &BoardReport, counter: Counter) -> Option<f64> {
+    let cycles: Option<u64> = report.jobs.iter().map(|job| job.cycles).sum();
+    (report.board.counter == counter).then_some(())?;
+    number(cycles?)
 }
 
 /// Returns the mean over the pictures with a ground truth.

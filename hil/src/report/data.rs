@@ -11,6 +11,7 @@ use crate::history::Regression;
 use crate::inventory::{self, Quarantine};
 use crate::link::{Counters, DeviceInfo, DeviceModel};
 use crate::log::Line;
+use crate::power::EnergyReport;
 use crate::recovery::Step;
 use crate::report::SensorReport;
 use crate::verdict::{Stage, Verdict};
@@ -83,6 +84,12 @@ pub struct BoardReport {
     pub pictures: Vec<PictureReport>,
     /// The sensors while the pictures ran; nothing where the board has none.
     pub sensors: Option<SensorReport>,
+    /// The energy of an inference; nothing where nothing measures it.
+    #[serde(default)]
+    pub energy: Option<EnergyReport>,
+    /// Why a meter gave no figure.
+    #[serde(default)]
+    pub energy_failure: Option<String>,
     /// The last lines of the board's log.
     pub log: Vec<Line>,
 }

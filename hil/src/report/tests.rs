@@ -149,6 +149,8 @@ pub(crate) fn board(name: &str, precision: &str, equal: bool) -> BoardReport {
             files: vec!["astronaut_x4.png".to_owned()],
         }],
         sensors: Some(sensors()),
+        energy: None,
+        energy_failure: None,
         log: vec![
             log_line("info", "boot: build 2ef7bde6, arena 1048576"),
             log_line("warn", "frame dropped: checksum"),

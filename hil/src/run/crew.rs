@@ -34,16 +34,15 @@ struct Rights<'a> {
 }
 
 /// The firmware of each kind of board, or why there is none.
-type Firmware<'a> = BTreeMap<&'a str, Result<Image>>;
+pub(super) type Firmware<'a> = BTreeMap<&'a str, Result<Image>>;
 
 impl Crew<'_> {
     /// Runs every rig with every model; the reports are in the order of rigs and models.
-    pub(super) fn run(&self) -> Vec<Finished> {
-        let firmware = self.build();
+    pub(super) fn run(&self, firmware: &Firmware<'_>) -> Vec<Finished> {
         let permits = Permits::new(self.order.jobs);
         std::thread::scope(|scope| {
             let work = |stand| {
-                let (firmware, permits) = (&firmware, &permits);
+                let permits = &permits;
                 // The emulator ends with the thread that started it, so the thread is the rig's.
                 scope.spawn(move || self.stand(stand, firmware, permits))
             };
@@ -58,7 +57,7 @@ impl Crew<'_> {
     }
 
     /// Compiles the firmware of each kind of board once.
-    fn build(&self) -> Firmware<'_> {
+    pub(super) fn build(&self) -> Firmware<'_> {
         let mut firmware = Firmware::new();
         for stand in self.stands {
             let board = &stand.board;

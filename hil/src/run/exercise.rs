@@ -4,6 +4,7 @@ use mambalite::picture::Picture;
 use mambalite_hil_wire::crc32;
 use mambalite_kernels::Tile;
 
+use super::gauge::Gauge;
 use super::{Order, PlannedFault, Stand, Work, task::Task};
 use crate::bench::{AnyLine, Bench, check_identity};
 use crate::controls;
@@ -67,6 +68,7 @@ impl<'a> Exercise<'a> {
         watch: &Watch<'_>,
     ) -> Result<()> {
         let mut injection = self.injection()?;
+        let gauge = Gauge::open(self.stand)?;
         let (mut bench, mut device) = self.start(injection.as_ref(), watch)?;
         watch.begin(Stage::Handshake, 0);
         let mut machine = Machine {
@@ -76,7 +78,9 @@ impl<'a> Exercise<'a> {
         machine.reach(Point::begin(Stage::Handshake));
         let outcome = self
             .shake_hands(&mut device, report)
-            .and_then(|()| self.exercise(&mut device, &mut machine, (report, images), watch));
+            .and_then(|()| {
+                self.exercise(&mut device, &mut machine, gauge, (report, images), watch)
+            });
         report.link = *device.link.counters();
         if let (Err(error), Some(task)) = (&outcome, self.work.tasks.first())
             && !error.is_lasting()
@@ -162,12 +166,14 @@ impl<'a> Exercise<'a> {
         &self,
         device: &mut Device<'a, T>,
         machine: &mut Machine<'_>,
+        mut gauge: Gauge,
         (report, images): (&mut BoardReport, &mut Vec<Images>),
         watch: &Watch<'_>,
     ) -> Result<()> {
         let total = self.work.tasks.iter().map(|task| self.bytes(task)).sum();
         watch.begin(Stage::Stream, total);
         machine.reach(Point::begin(Stage::Stream));
+        gauge.begin(&mut device.link, report, self.interrupt);
         // From here on the samples are of the pictures.
         device.link.sensors(true)?;
         let mut done = 0;
@@ -191,6 +197,8 @@ impl<'a> Exercise<'a> {
         let sensors = device.link.sensors(false)?;
         let made_up = self.stand.board.is_virtual();
         report.sensors = sensors.map(|it| SensorReport::new(&it, made_up));
+        let work = report.sensors.clone();
+        gauge.finish(&mut device.link, work.as_ref(), report, self.interrupt);
         watch.end();
         watch.begin(Stage::Controls, controls::COUNT as u64);
         self.controls(device, machine.bench.flasher(), report, watch)?;

@@ -3,6 +3,7 @@
 mod attempts;
 mod crew;
 mod exercise;
+mod gauge;
 pub mod golden;
 mod images;
 mod journal;
@@ -25,8 +26,10 @@ use crate::error::{
     EXIT_BUG, EXIT_CRASH, EXIT_FLAKY, EXIT_INTERRUPTED, EXIT_LINK, EXIT_MISMATCH, EXIT_NOTHING,
     EXIT_PASS, EXIT_TIMEOUT, Error, Result,
 };
+use crate::events::{self, Event};
 use crate::fault::Scenario;
 use crate::firmware;
+use crate::history::{self, Series, Thresholds};
 use crate::interrupt::Interrupt;
 use crate::inventory::Rig;
 use crate::observer::Observer;
@@ -34,6 +37,7 @@ use crate::report::{self, Images, Paths, RunReport};
 use crate::scratch;
 use crate::state::State;
 use crate::verdict::Verdict;
+use crew::Firmware;
 use stand::Stand;
 use work::Work;
 
@@ -72,6 +76,8 @@ pub struct Order {
     pub limit: Duration,
     /// Faults on purpose, each for a virtual rig.
     pub faults: Vec<PlannedFault>,
+    /// The nights before; nothing where they are not asked for.
+    pub history: Option<Nights>,
     /// Where leases and golden firmware are.
     pub state: State,
     /// The command line, for the report.
@@ -99,10 +105,20 @@ impl Order {
             wait: Duration::from_secs(60),
             limit: Duration::from_secs(3600),
             faults: Vec::new(),
+            history: None,
             state,
             command: String::new(),
         }
     }
+}
+
+/// What a run is compared with, and goes into.
+#[derive(Debug, Clone)]
+pub struct Nights {
+    /// The file.
+    pub path: PathBuf,
+    /// How much worse a measure may be.
+    pub thresholds: Thresholds,
 }
 
 /// A fault that a virtual rig is to suffer, to see what the harness makes of it.
@@ -127,6 +143,8 @@ pub struct Outcome {
     pub paths: Paths,
     /// Exit code of the process.
     pub exit_code: u8,
+    /// Why the history could not be used.
+    pub trouble: Option<Error>,
 }
 
 /// Runs an order, all rigs at once, and writes its report.
@@ -162,6 +180,12 @@ pub fn run(
         }
     }
     std::fs::create_dir_all(&order.out).map_err(Error::write(&order.out))?;
+    let events = events::Writer::create(&order.out)?;
+    let started = humantime::format_rfc3339_seconds(started).to_string();
+    events.write(Event::Run {
+        started: started.clone(),
+        rigs: stands.iter().map(|it| it.rig.name.clone()).collect(),
+    });
     let crew = crew::Crew {
         order,
         boards,
@@ -170,33 +194,56 @@ pub fn run(
         // Of firmware that was built before, the source is not known.
         revision: order.build.then(|| firmware::revision(boards)).flatten(),
         interrupt,
-        observer,
+        observer: &events.observer(observer),
     };
-    let finished = crew.run();
+    let firmware = crew.build();
+    let finished = crew.run(&firmware);
     let of_infra = finished.iter().filter_map(|it| it.code).max();
     let (reports, images) = images::gather(finished);
     let verdict = RunReport::worst(&reports);
-    let report = RunReport {
+    let mut report = RunReport {
         schema: report::SCHEMA,
         tool: concat!("hil ", env!("CARGO_PKG_VERSION")).to_owned(),
         command: order.command.clone(),
-        started: humantime::format_rfc3339_seconds(started).to_string(),
+        started,
         duration_s: start.elapsed().as_secs_f64(),
         verdict,
         boards: reports,
         regressions: Vec::new(),
     };
-    let paths = report::write(&order.out, &report, &images)?;
-    let exit_code = if interrupt.is_set() {
-        EXIT_INTERRUPTED
-    } else {
-        exit_code(verdict, of_infra)
+    let (trends, trouble) = close(order, &mut report, &firmware);
+    let paths = report::write_with_trends(&order.out, &report, &images, &trends)?;
+    events.write(Event::Done { verdict });
+    let exit_code = match exit_code(verdict, of_infra) {
+        _ if interrupt.is_set() => EXIT_INTERRUPTED,
+        EXIT_PASS | EXIT_FLAKY if !report.regressions.is_empty() => {
+            history::exit_code(&report.regressions)
+        }
+        code => code,
     };
     Ok(Outcome {
         report,
         paths,
         exit_code,
+        trouble,
     })
+}
+
+/// Compares with the nights before and goes into their history. One that cannot be used takes
+/// nothing from what was found.
+fn close(
+    order: &Order,
+    report: &mut RunReport,
+    firmware: &Firmware<'_>,
+) -> (Vec<Series>, Option<Error>) {
+    let Some(nights) = &order.history else {
+        return (Vec::new(), None);
+    };
+    let images: Vec<_> = firmware.values().filter_map(|it| it.as_ref().ok()).collect();
+    match history::close(&nights.path, &nights.thresholds, report, &images) {
+        Ok(trends) => (trends, None),
+        Err(error) => (Vec::new(), Some(error)),
+    }
 }
 
 /// Returns the exit code of a run: that of its worst verdict, or of the error where what stands

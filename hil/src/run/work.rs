@@ -77,6 +77,8 @@ impl<'a> Work<'a> {
             controls: Vec::new(),
             pictures: Vec::new(),
             sensors: None,
+            energy: None,
+            energy_failure: None,
             log: Vec::new(),
         }
     }

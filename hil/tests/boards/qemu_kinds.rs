@@ -10,6 +10,7 @@ use mambalite_hil::board::{Board, Boards, Counter};
 use mambalite_hil::device::{Device, Extras};
 use mambalite_hil::firmware::{self, Image, find_toolchain};
 use mambalite_hil::interrupt::Interrupt;
+use mambalite_hil::link::Patience;
 use mambalite_hil::log::Line;
 use mambalite_hil::observer::{Silent, Watch};
 use mambalite_hil_toolchain::find_program;

@@ -5,7 +5,6 @@ use std::path::Path;
 use mambalite::picture::{Color, Picture};
 use mambalite::registry;
 use mambalite::upscale::{Executor, upscale};
-use mambalite_hil::backend::Wanted;
 use mambalite_hil::board::Boards;
 use mambalite_hil::controls;
 use mambalite_hil::firmware::find_toolchain;

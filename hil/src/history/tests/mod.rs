@@ -289,6 +289,7 @@ fn a_run_is_closed_with_its_image_and_trends() {
             elf: elf(it),
             segments: vec![],
             build_id: [0; 20],
+            driver: None,
         };
         let trends = close(&path, &thresholds(), &mut report, &[&image]).unwrap();
         let cycles = trends.iter().find(|it| it.measure == "cycles").unwrap();

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::number::{count, duration, grouped, percent, size};
-use super::{attempts, badge, crash, difference, pictures, sensors};
+use super::{attempts, badge, crash, difference, energy, pictures, sensors};
 use crate::backend::Backend;
 use crate::board::Counter;
 use crate::error::Result;
@@ -53,6 +53,10 @@ pub(super) fn section(
                 (identity(entry))
                 (link(&entry.link))
                 (sensors::card(entry.sensors.as_ref()))
+                @if let Some(it) = &entry.energy { (energy::energy(it)) }
+                @if let Some(why) = &entry.energy_failure {
+                    section.card { h3 { "Energy" } p.note { "No figure: " (why) } }
+                }
             }
             (jobs(&entry.jobs, entry.board.counter))
             (layers(&entry.jobs))
