@@ -15,8 +15,9 @@ const UNDER_WAY: u32 = 3;
 /// Lost pieces after which a test ends: each costs a wait.
 const LOST_MAX: u32 = 16;
 
-/// Longest wait for an answer, beyond the time that its bits take.
-const DELAY: Duration = Duration::from_millis(250);
+/// Least wait for an answer, beyond the time that its bits take: a busy host or a slow board is no
+/// fault of the line.
+const DELAY_MIN: Duration = Duration::from_millis(250);
 
 /// What a link test counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -117,6 +118,6 @@ impl<T: Transport> Link<T> {
         let baud = self.baud().filter(|&baud| baud > 0).unwrap_or(9600);
         // Frame and delimiters take less than a tenth of a piece.
         let bits = (TEST_PIECE + TEST_PIECE / 10) as u32 * 10 * 2 * UNDER_WAY;
-        DELAY + Duration::from_secs(bits.into()) / baud
+        self.patience.reply.max(DELAY_MIN) + Duration::from_secs(bits.into()) / baud
     }
 }
