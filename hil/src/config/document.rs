@@ -82,7 +82,12 @@ pub(crate) fn read<T: DeserializeOwned>(
                 .any(|gone| gone.iter().map(String::as_str).eq(lost.clone()))
         });
         if !follows {
-            faults.push(fault(&left, &path, error.message()));
+            let (fault, meant) = fault(&left, &path, error.message());
+            faults.push(fault);
+            // Neither is the key that a wrong one was meant for.
+            if let (Some(meant), Some((_, parents))) = (meant, path.split_last()) {
+                removed.push(parents.iter().cloned().chain([meant]).collect());
+            }
         }
         if path.is_empty() {
             return (None, top_keys(&removed));
@@ -139,7 +144,12 @@ fn culprit<T: DeserializeOwned>(table: &Table<'_>, error: &toml::de::Error) -> V
     if missing_key(error.message()).is_some() {
         return path;
     }
-    let guilty = inner.keys().map(|key| key.get_ref()).find(|key| {
+    // Without its kind a table always fails in another way: that comes last.
+    let (kind, others): (Vec<_>, Vec<_>) = inner
+        .keys()
+        .map(|key| key.get_ref())
+        .partition(|key| *key == KIND);
+    let guilty = others.into_iter().chain(kind).find(|key| {
         let mut without = table.clone();
         let mut path = path.clone();
         path.push(key.to_string());
@@ -196,34 +206,34 @@ fn missing_key(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
-/// Says an error of the reader in the words of the file.
-fn fault(table: &Table<'_>, path: &[String], message: &str) -> Fault {
+/// Says an error of the reader in the words of the file; for an unknown key also which one was
+/// probably meant.
+fn fault(table: &Table<'_>, path: &[String], message: &str) -> (Fault, Option<String>) {
     let keys: Vec<_> = path.iter().map(String::as_str).collect();
     let value = span(table, &keys);
     if let Some(key) = missing_key(message) {
-        return Fault::error(value, format!("key `{key}` is missing"));
+        return (Fault::error(value, format!("key `{key}` is missing")), None);
     }
     let (first, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let known: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
-    let word = |text: &str| text.trim_end_matches('`').to_owned();
-    let meant = |word: &str| match nearest(word, known.iter().copied()) {
+    let near = |word: &str| nearest(word, known.iter().copied());
+    let help = |near: Option<&str>| match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are: {}", known.join(", ")),
     };
-    if let Some(key) = first.strip_prefix("unknown field `").map(word) {
+    if let Some(key) = first.strip_prefix("unknown field `") {
+        let key = key.trim_end_matches('`');
         let fault = Fault::error(key_span(table, &keys), format!("unknown key `{key}`"));
-        return if known.is_empty() {
-            fault
-        } else {
-            fault.help(meant(&key))
-        };
+        let meant = near(key);
+        return (fault.help(help(meant)), meant.map(str::to_owned));
     }
     let name = path.join(".");
-    if let Some(variant) = first.strip_prefix(NO_VARIANT).map(word) {
-        let message = format!("{name} is `{variant}`, which is none");
-        return Fault::error(value, message).help(meant(&variant));
+    if let Some(variant) = first.strip_prefix(NO_VARIANT) {
+        let variant = variant.trim_end_matches('`');
+        let words = format!("{name} is `{variant}`, which is none");
+        return (Fault::error(value, words).help(help(near(variant))), None);
     }
-    Fault::error(value, format!("{name}: {message}"))
+    (Fault::error(value, format!("{name}: {message}")), None)
 }
 
 /// Returns the place of the key itself.

@@ -23,10 +23,6 @@ computer:
   NetworkService:
     address: 127.0.0.2
     username: root
-served:
-  NetworkSerialPort:
-    host: 127.0.0.1
-    port: 4002
 ";
 
 /// Ends with the lab.
@@ -42,7 +38,7 @@ impl Drop for Server {
 /// A lab with the groups of [`RESOURCES`] and no place.
 pub(crate) struct Lab {
     pub(crate) address: String,
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
     _servers: [Server; 2],
 }
 
@@ -135,9 +131,12 @@ impl Lab {
         let lab = Self {
             _servers: [coordinator, serve("labgrid-exporter", &exporter)],
             address,
-            folder,
+            _folder: folder,
         };
-        while !lab.say("somebody", &["resources"]).contains("lab1/served") {
+        while !lab
+            .say("somebody", &["resources"])
+            .contains("lab1/computer")
+        {
             assert!(start.elapsed() < PATIENCE, "the exporter has registered");
         }
         Some(lab)
