@@ -91,7 +91,11 @@ pub fn climb(
         device.link.limit(PATIENCE, interrupt.within(LIMIT));
         let tried = match rung {
             Rung::Reset => bench.restart(),
-            Rung::Reopen => bench.reopen().map(|line| device.link.reopen(line)),
+            Rung::Reopen => bench.reopen().map(|line| {
+                if let Some(line) = line {
+                    device.link.reopen(line);
+                }
+            }),
             _ => Ok(()),
         };
         let step = Step::new(rung, tried.and_then(|()| health(device, picture)));

@@ -69,6 +69,7 @@ fn night(number: u64) -> (RunReport, Image) {
         elf: format!("image {number}").into_bytes(),
         segments: Vec::new(),
         build_id: [0; 20],
+        driver: None,
     };
     let facts = FirmwareFacts::new(&image, Some(format!("v{number}")));
     report.boards.first_mut().unwrap().firmware = Some(facts);

@@ -2,9 +2,9 @@
 
 mod file;
 
-use std::collections::BTreeMap;
 #[cfg(test)]
 pub(crate) use file::tests::GOOD;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -175,11 +175,12 @@ impl Board {
         }
     }
 
-    /// Reports whether this harness can run the board: a microcontroller only where it is a
-    /// virtual one.
+    /// Reports whether this harness can run the board: a microcontroller only where it is a virtual
+    /// one, or a debug probe reaches it.
     #[must_use]
     pub fn is_runnable(&self) -> bool {
-        self.memory().is_none_or(|memory| memory.emulator.is_some())
+        self.memory()
+            .is_none_or(|memory| memory.emulator.is_some() || memory.probe_chip.is_some())
     }
 
     /// Returns the address of the model: the offset into its file where it is in one.

@@ -116,7 +116,12 @@ impl Cmd {
         let boards = boards::find()?;
         let executor = self.executor();
         let interrupt = Interrupt::on_signals()?;
-        let rigs = self.choice.rigs(&boards, self.boards.is_empty(), self.wait.into(), &interrupt)?;
+        let rigs = self.choice.rigs(
+            &boards,
+            self.boards.is_empty(),
+            self.wait.into(),
+            &interrupt,
+        )?;
         let mut order = Order {
             rigs: rigs.rigs.clone(),
             boards: self.boards,

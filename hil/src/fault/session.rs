@@ -16,6 +16,7 @@ use crate::board::{Board, Boards};
 use crate::error::{Error, Result};
 use crate::firmware::{self, Image};
 use crate::interrupt::Interrupt;
+use crate::inventory::Rig;
 use crate::link::Patience;
 use crate::observer::{Silent, Watch};
 
@@ -105,7 +106,14 @@ impl Session {
                 (PATIENCE, &self.interrupt),
                 Watch::new(&Silent, &board.name),
             );
-            let (bench, link) = Bench::start(board, image, bytes, &log, limits, &watch)?;
+            let (bench, link) = Bench::start(
+                (board, &Rig::of_board(&board.name)),
+                image,
+                bytes,
+                &log,
+                limits,
+                &watch,
+            )?;
             let stand: Box<dyn Stand> = Box::new(bench);
             Ok((stand, link))
         })

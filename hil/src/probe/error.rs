@@ -14,6 +14,14 @@ pub enum ProbeError {
         /// The probe.
         probe: String,
     },
+    /// The rig has none.
+    #[error(
+        "flash `{rig}`: its rig file names no probe; `hil boards scan` shows what is plugged in"
+    )]
+    NoProbe {
+        /// The rig.
+        rig: String,
+    },
     /// Its id is not one.
     #[error("read probe id {probe}: {cause}")]
     Id {
@@ -140,7 +148,10 @@ impl ProbeError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Id { .. } | Self::NoChip { .. } | Self::UnknownChip { .. } => EXIT_INPUT,
+            Self::Id { .. }
+            | Self::NoProbe { .. }
+            | Self::NoChip { .. }
+            | Self::UnknownChip { .. } => EXIT_INPUT,
             Self::NotBuilt { .. }
             | Self::Missing { .. }
             | Self::Denied { .. }

@@ -23,8 +23,8 @@ pub use data::{
     QuarantineReport, Rect, RunReport, SCHEMA, Scores,
 };
 pub use html::crash_card;
-pub use json::read;
 pub use html::energy as energy_card;
+pub use json::read;
 pub use sensors::{ReadingReport, SensorReport};
 
 /// Name of the JSON file.

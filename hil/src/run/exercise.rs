@@ -76,11 +76,9 @@ impl<'a> Exercise<'a> {
             injection: &mut injection,
         };
         machine.reach(Point::begin(Stage::Handshake));
-        let outcome = self
-            .shake_hands(&mut device, report)
-            .and_then(|()| {
-                self.exercise(&mut device, &mut machine, gauge, (report, images), watch)
-            });
+        let outcome = self.shake_hands(&mut device, report).and_then(|()| {
+            self.exercise(&mut device, &mut machine, gauge, (report, images), watch)
+        });
         report.link = *device.link.counters();
         if let (Err(error), Some(task)) = (&outcome, self.work.tasks.first())
             && !error.is_lasting()
@@ -133,7 +131,14 @@ impl<'a> Exercise<'a> {
         let log = format!("{}_{precision}.log", file_name(&self.stand.rig.name));
         let log = self.order.out.join(log);
         let limits = (self.stand.patience(), self.interrupt);
-        let (bench, link) = Bench::start(board, self.image, model, &log, limits, watch)?;
+        let (bench, link) = Bench::start(
+            (board, &self.stand.rig),
+            self.image,
+            model,
+            &log,
+            limits,
+            watch,
+        )?;
         let link = match injection {
             Some(injection) => link.wrap_line(|line| injection.wrap_line(line)),
             None => link,

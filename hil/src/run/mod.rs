@@ -239,7 +239,10 @@ fn close(
     let Some(nights) = &order.history else {
         return (Vec::new(), None);
     };
-    let images: Vec<_> = firmware.values().filter_map(|it| it.as_ref().ok()).collect();
+    let images: Vec<_> = firmware
+        .values()
+        .filter_map(|it| it.as_ref().ok())
+        .collect();
     match history::close(&nights.path, &nights.thresholds, report, &images) {
         Ok(trends) => (trends, None),
         Err(error) => (Vec::new(), Some(error)),

@@ -50,6 +50,9 @@ impl Stand {
 
     /// Returns the time limits of its link.
     pub(super) fn patience(&self) -> Patience {
-        self.board.backend.patience().times(self.rig.timeout_multiplier)
+        self.board
+            .backend
+            .patience()
+            .times(self.rig.timeout_multiplier)
     }
 }

@@ -10,6 +10,7 @@ use mambalite_hil::error::EXIT_LINK;
 use mambalite_hil::firmware;
 use mambalite_hil::flasher::{Flasher, check_fit};
 use mambalite_hil::interrupt::Interrupt;
+use mambalite_hil::inventory::Rig;
 use mambalite_hil::link::{Damage, DeviceModel, Link, Outcome, Patience, RateTimes, tune};
 use mambalite_hil::observer::{Silent, Watch};
 use mambalite_hil::qemu::Qemu;
@@ -81,8 +82,15 @@ fn exercise(name: &str) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let (limits, watch) = ((Patience::default(), &interrupt), Watch::new(&Silent, name));
-    let (mut bench, mut link) =
-        Bench::start(&board, &image, file.bytes(), &log, limits, &watch).unwrap();
+    let (mut bench, mut link) = Bench::start(
+        (&board, &Rig::of_board(name)),
+        &image,
+        file.bytes(),
+        &log,
+        limits,
+        &watch,
+    )
+    .unwrap();
     let info = link.hello().unwrap();
     check_identity(&info, &board, &image.build_id, &model.sha256()).unwrap();
     assert_eq!(link.echo(&[0, 1, 2, 0xff].repeat(2000)).unwrap(), 0);

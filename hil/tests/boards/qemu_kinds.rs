@@ -10,6 +10,7 @@ use mambalite_hil::board::{Board, Boards, Counter};
 use mambalite_hil::device::{Device, Extras};
 use mambalite_hil::firmware::{self, Image, find_toolchain};
 use mambalite_hil::interrupt::Interrupt;
+use mambalite_hil::inventory::Rig;
 use mambalite_hil::link::Patience;
 use mambalite_hil::log::Line;
 use mambalite_hil::observer::{Silent, Watch};
@@ -59,7 +60,7 @@ impl Setup {
         let (log, interrupt) = (folder.path().join("log"), Interrupt::default());
         let (board, model) = (&self.board, self.file.model());
         let (mut bench, mut link) = Bench::start(
-            board,
+            (board, &Rig::of_board(&board.name)),
             &self.image,
             self.file.bytes(),
             &log,

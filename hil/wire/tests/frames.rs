@@ -7,8 +7,8 @@
 
 use mambalite_hil_wire::{
     Backend, Channel, Decoder, Encoder, Fault, FrameError, MAX_CHUNK, MAX_FRAME, MAX_NAME,
-    MAX_PAYLOAD, ModelState, NakReason, Prbs, Precision, Quantity, Reading, Request, Response, Step,
-    TEST_PIECE, Tester,
+    MAX_PAYLOAD, ModelState, NakReason, Prbs, Precision, Quantity, Reading, Request, Response,
+    Step, TEST_PIECE, Tester,
 };
 use proptest::prelude::*;
 

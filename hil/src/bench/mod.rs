@@ -1,5 +1,7 @@
 //! A board that has its firmware and model, runs and is introduced.
 
+mod hardware;
+
 use std::path::Path;
 
 use crate::board::{Board, Microcontroller};
@@ -7,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::firmware::Image;
 use crate::flasher::{self, Flasher};
 use crate::interrupt::Interrupt;
+use crate::inventory::Rig;
 use crate::link::{DeviceInfo, DeviceModel, Link, Patience};
 use crate::log::{Line, LogReader};
 use crate::observer::Watch;
@@ -14,6 +17,7 @@ use crate::qemu::Qemu;
 use crate::ssh::Station;
 use crate::transport::{Serial, Transport};
 use crate::verdict::Stage;
+use hardware::Hardware;
 
 /// A board on the bench. Dropping it ends its emulator, or its agent.
 pub struct Bench(Machine);
@@ -27,6 +31,8 @@ enum Machine {
         /// The emulator.
         qemu: Box<Qemu>,
     },
+    /// A real microcontroller.
+    Hardware(Hardware),
     /// A computer behind SSH.
     Ssh(Box<Station>),
 }
@@ -39,10 +45,10 @@ impl Bench {
     /// What is sent from now on waits by `patience`.
     ///
     /// # Errors
-    /// Those of [`Qemu::start`], [`flasher::flash`], [`Serial::open`] and [`LogReader::start`] for
-    /// a microcontroller, those of [`Station::open`] and [`Station::deploy`] for a computer.
+    /// Those of [`Qemu::start`] or [`Probe::open`](crate::probe::Probe::open), [`flasher::flash`],
+    /// [`Serial::open`] and [`LogReader::start`] for a microcontroller, those of [`Station::open`] and [`Station::deploy`] for a computer.
     pub fn start(
-        board: &Board,
+        (board, rig): (&Board, &Rig),
         image: &Image,
         model: &[u8],
         log: &Path,
@@ -51,6 +57,12 @@ impl Bench {
     ) -> Result<(Self, Link<AnyLine>)> {
         watch.begin(Stage::Start, 0);
         let (machine, line) = match board.memory() {
+            Some(memory) if !board.is_virtual() => {
+                let (work, limits) = ((model, log), (patience, interrupt));
+                let board = (board, memory, rig);
+                let (hardware, link) = Hardware::start(board, image, work, limits, watch)?;
+                return Ok((Self(Machine::Hardware(hardware)), link));
+            }
             Some(memory) => {
                 let qemu = Qemu::start(board, interrupt)?;
                 flash(qemu, memory, image, (model, log), watch)?
@@ -68,6 +80,7 @@ impl Bench {
     pub fn flasher(&mut self) -> &mut dyn Flasher {
         match &mut self.0 {
             Machine::Qemu { qemu, .. } => &mut **qemu,
+            Machine::Hardware(hardware) => &mut hardware.probe,
             Machine::Ssh(station) => &mut **station,
         }
     }
@@ -82,29 +95,31 @@ impl Bench {
         flasher.resume()
     }
 
-    /// Opens the line to the board once more; the one before must be gone.
+    /// Opens the line to the board once more; the one before must be gone. Nothing where the line
+    /// comes back by itself, as a [`SteadySerial`](crate::transport::SteadySerial) does.
     ///
     /// # Errors
     /// Those of [`Serial::open`].
-    pub fn reopen(&mut self) -> Result<AnyLine> {
-        match &mut self.0 {
-            Machine::Qemu { qemu, .. } => Ok(Box::new(Serial::open(qemu.wire_port()?)?)),
-            Machine::Ssh(station) => Ok(Box::new(station.line())),
-        }
+    pub fn reopen(&mut self) -> Result<Option<AnyLine>> {
+        Ok(match &mut self.0 {
+            Machine::Qemu { qemu, .. } => Some(Box::new(Serial::open(qemu.wire_port()?)?)),
+            Machine::Hardware(_) => None,
+            Machine::Ssh(station) => Some(Box::new(station.line())),
+        })
     }
 
     /// Returns the emulator of a microcontroller and its log.
     pub(crate) fn qemu(&mut self) -> Option<(&mut Qemu, &LogReader)> {
         match &mut self.0 {
             Machine::Qemu { qemu, log } => Some((qemu, log)),
-            Machine::Ssh(_) => None,
+            Machine::Hardware(_) | Machine::Ssh(_) => None,
         }
     }
 
     /// Returns the computer behind SSH.
     pub(crate) fn station(&mut self) -> Option<&mut Station> {
         match &mut self.0 {
-            Machine::Qemu { .. } => None,
+            Machine::Qemu { .. } | Machine::Hardware(_) => None,
             Machine::Ssh(station) => Some(station),
         }
     }
@@ -121,6 +136,7 @@ impl Bench {
                 drop(qemu);
                 lines
             }
+            Machine::Hardware(hardware) => hardware.finish(),
             Machine::Ssh(station) => station.finish(),
         }
     }
@@ -134,14 +150,7 @@ fn flash(
     (model, log): (&[u8], &Path),
     watch: &Watch<'_>,
 ) -> Result<(Machine, AnyLine)> {
-    let total = flasher::flash_work(image, model);
-    watch.begin(Stage::Flash, total as u64);
-    let mut done = 0;
-    flasher::flash(&mut qemu, memory, image, model, &mut |bytes| {
-        done += bytes as u64;
-        watch.reach(done);
-    })?;
-    watch.end();
+    write(&mut qemu, memory, image, model, watch)?;
     qemu.reset()?;
     // Both ports before the first instruction: what is sent to a closed one is lost.
     let log = LogReader::start(qemu.log_port()?, &image.elf, &image.path, log)?;
@@ -149,6 +158,25 @@ fn flash(
     qemu.resume()?;
     let qemu = Box::new(qemu);
     Ok((Machine::Qemu { log, qemu }, Box::new(line)))
+}
+
+/// Writes firmware and model, and reads them back.
+fn write(
+    flasher: &mut dyn Flasher,
+    memory: &Microcontroller,
+    image: &Image,
+    model: &[u8],
+    watch: &Watch<'_>,
+) -> Result<()> {
+    let total = flasher::flash_work(image, model);
+    watch.begin(Stage::Flash, total as u64);
+    let mut done = 0;
+    flasher::flash(flasher, memory, image, model, &mut |bytes| {
+        done += bytes as u64;
+        watch.reach(done);
+    })?;
+    watch.end();
+    Ok(())
 }
 
 /// Copies agent and model to a computer and starts the agent.
