@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use mambalite_hil::Error;
 use mambalite_hil::backend::Backend;
 use mambalite_hil::config::FaultyFile;
+use mambalite_hil::power::EnergyReport;
 use mambalite_hil::recovery::Step;
 use mambalite_hil::report::{
     BoardReport, ControlReport, Difference, Failure, PictureReport, QuarantineReport, SensorReport,
@@ -52,6 +53,7 @@ struct BoardLine<'a> {
     controls: &'a [ControlReport],
     pictures: &'a [PictureReport],
     sensors: Option<&'a SensorReport>,
+    energy: Option<&'a EnergyReport>,
 }
 
 #[derive(Serialize)]
@@ -68,6 +70,33 @@ struct RunLine<'a> {
 pub(crate) fn faulty_file(file: &FaultyFile) -> String {
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
     file.render(std::io::stderr().is_terminal() && !no_colour)
+}
+
+impl<'a> BoardLine<'a> {
+    fn new(report: &'a BoardReport) -> Self {
+        let layers = || report.jobs.iter().flat_map(|job| &job.layers);
+        Self {
+            rig: &report.rig,
+            board: &report.board.name,
+            model: &report.model.name,
+            precision: &report.model.precision,
+            backend: report.device.as_ref().map(|device| &device.backend),
+            verdict: report.verdict,
+            failure: report.failure.as_ref(),
+            attempts: &report.attempts,
+            recovery: &report.recovery,
+            quarantine: report.quarantine.as_ref(),
+            jobs: report.jobs.len(),
+            jobs_equal: report.jobs.iter().filter(|job| job.is_equal()).count(),
+            layers_compared: layers().count(),
+            layers_equal: layers().filter(|layer| layer.equal).count(),
+            first_difference: report.first_difference.as_ref(),
+            controls: &report.controls,
+            pictures: &report.pictures,
+            sensors: report.sensors.as_ref(),
+            energy: report.energy.as_ref(),
+        }
+    }
 }
 
 impl Output {
@@ -92,48 +121,29 @@ impl Output {
 
     /// Prints what became of one board.
     pub(crate) fn board(self, report: &BoardReport) {
-        let layers = || report.jobs.iter().flat_map(|job| &job.layers);
-        let equal = layers().filter(|layer| layer.equal).count();
-        let backend = report.device.as_ref().map(|device| &device.backend);
-        let jobs_equal = report.jobs.iter().filter(|job| job.is_equal()).count();
         if self.json {
-            self.object(
-                "board",
-                BoardLine {
-                    rig: &report.rig,
-                    board: &report.board.name,
-                    model: &report.model.name,
-                    precision: &report.model.precision,
-                    backend,
-                    verdict: report.verdict,
-                    failure: report.failure.as_ref(),
-                    attempts: &report.attempts,
-                    recovery: &report.recovery,
-                    quarantine: report.quarantine.as_ref(),
-                    jobs: report.jobs.len(),
-                    jobs_equal,
-                    layers_compared: layers().count(),
-                    layers_equal: equal,
-                    first_difference: report.first_difference.as_ref(),
-                    controls: &report.controls,
-                    pictures: &report.pictures,
-                    sensors: report.sensors.as_ref(),
-                },
-            );
+            self.object("board", BoardLine::new(report));
             return;
         }
+        let BoardLine {
+            backend,
+            jobs,
+            jobs_equal,
+            layers_compared,
+            layers_equal,
+            ..
+        } = BoardLine::new(report);
         let caught = report.controls.iter().filter(|it| it.caught).count();
         let layers = match backend.is_none_or(Backend::shows_layers) {
-            true => format!("{equal} of {} layers equal", layers().count()),
+            true => format!("{layers_equal} of {layers_compared} layers equal"),
             false => "no layers (a GPU shows none: output only)".to_owned(),
         };
         self.line(&format!(
-            "{} {} {}: {jobs_equal} of {} jobs equal, {layers}, \
+            "{} {} {}: {jobs_equal} of {jobs} jobs equal, {layers}, \
              {caught} of {} deliberate faults caught",
             report.rig,
             report.model.precision,
             report.verdict.word(),
-            report.jobs.len(),
             report.controls.len()
         ));
         // The processor is what one expects.
@@ -146,6 +156,11 @@ impl Output {
         if let Some(sensors) = &report.sensors {
             self.line(&describe_sensors(sensors));
         }
+        self.trouble(report);
+    }
+
+    /// Prints what a board did wrong, and what was done about it.
+    fn trouble(self, report: &BoardReport) {
         if let Some(failure) = &report.failure {
             let stage = failure.stage.word();
             self.line(&format!("  failed at {stage}: {}", failure.cause));
@@ -165,6 +180,9 @@ impl Output {
             self.line(&format!(
                 "  quarantined until {expires} ({owner}: {reason}); found: {found}"
             ));
+        }
+        if let Some(why) = &report.energy_failure {
+            self.line(&format!("  no energy: {why}"));
         }
         if let Some(difference) = &report.first_difference {
             self.line(&format!("  {}", describe_difference(difference)));

@@ -168,17 +168,7 @@ pub fn run(
     let works = files.iter().zip(&models);
     let works = works.map(|(file, model)| Work::new(order, file, model));
     let works: Vec<_> = works.collect::<Result<_>>()?;
-    for stand in &stands {
-        let is_hurt = order.faults.iter().any(|it| it.rig == stand.rig.name);
-        if is_hurt && !stand.board.is_virtual() {
-            return Err(Error::RealBoard {
-                board: stand.rig.name.clone(),
-            });
-        }
-        for work in &works {
-            work.check_fit(order, stand)?;
-        }
-    }
+    check(order, &stands, &works)?;
     std::fs::create_dir_all(&order.out).map_err(Error::write(&order.out))?;
     let events = events::Writer::create(&order.out)?;
     let started = humantime::format_rfc3339_seconds(started).to_string();
@@ -227,6 +217,22 @@ pub fn run(
         exit_code,
         trouble,
     })
+}
+
+/// Refuses what no rig could run, before the first one starts.
+fn check(order: &Order, stands: &[Stand], works: &[Work<'_>]) -> Result<()> {
+    for stand in stands {
+        let is_hurt = order.faults.iter().any(|it| it.rig == stand.rig.name);
+        if is_hurt && !stand.board.is_virtual() {
+            return Err(Error::RealBoard {
+                board: stand.rig.name.clone(),
+            });
+        }
+        for work in works {
+            work.check_fit(order, stand)?;
+        }
+    }
+    Ok(())
 }
 
 /// Compares with the nights before and goes into their history. One that cannot be used takes

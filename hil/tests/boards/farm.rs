@@ -1,21 +1,25 @@
 //! Several rigs in one run: in parallel, each leased, none disturbs another.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use mambalite_hil::board::Boards;
 use mambalite_hil::error::{EXIT_MISMATCH, EXIT_NOTHING, EXIT_PASS};
 use mambalite_hil::fault::Scenario;
+use mambalite_hil::history::Thresholds;
 use mambalite_hil::interrupt::Interrupt;
-use mambalite_hil::inventory::{Quarantine, Rig};
+use mambalite_hil::inventory::{self, Inventory, Quarantine, Rig, today};
 use mambalite_hil::lease::Lease;
 use mambalite_hil::observer::Silent;
 use mambalite_hil::recovery::Rung;
-use mambalite_hil::run::{self, Order, Outcome, PlannedFault};
+use mambalite_hil::run::{self, Nights, Order, Outcome, PlannedFault};
 use mambalite_hil::state::State;
 use mambalite_hil::verdict::{Stage, Verdict};
+use mambalite_hil_toolchain::find_program;
 use tempfile::TempDir;
 
+use crate::jetson;
 use crate::model::{invented, picture};
 use crate::qemu_run::can_run;
 
@@ -202,4 +206,45 @@ fn planned(scenario: Scenario) -> PlannedFault {
         seed: 1,
         attempts: 1,
     }
+}
+
+#[test]
+fn qemu_ten_rigs_of_seven_kinds_pass_in_one_run() {
+    if !can_run() || !jetson::can_run() || find_program("qemu-system-riscv32").is_none() {
+        println!("SKIP qemu: not every emulator or compiler is installed");
+        return;
+    }
+    let boards = Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let bench = Inventory::load(Some("virtual"), &boards, today()).unwrap();
+    let rigs = inventory::select(&bench, &[], &[]).unwrap();
+    let kinds: BTreeSet<_> = rigs.iter().map(|rig| rig.board.clone()).collect();
+    assert_eq!((rigs.len(), kinds.len()), (10, 7));
+    let farm = Farm::new();
+    let mut order = farm.order(rigs);
+    order.history = Some(Nights {
+        path: farm.folder.path().join("history.sqlite"),
+        thresholds: Thresholds::load(None).unwrap(),
+    });
+    let mut instructions = Vec::new();
+    for night in 0..2 {
+        let outcome = farm.run_order(&order);
+        let all = &outcome.report.boards;
+        for it in all {
+            let why = (&it.failure, &it.attempts, &it.first_difference);
+            assert_eq!(it.verdict, Verdict::Pass, "{}: {why:?}", it.rig);
+            let lines = it.log.iter().filter(|line| line.level == "error");
+            assert_eq!(lines.count(), 0, "{}: {:?}", it.rig, it.log);
+        }
+        assert_eq!(all.len(), 10);
+        assert!(outcome.trouble.is_none(), "{:?}", outcome.trouble);
+        assert_eq!(outcome.report.regressions, [], "night {night}");
+        assert_eq!(outcome.exit_code, EXIT_PASS);
+        let counts = all
+            .iter()
+            .flat_map(|it| it.jobs.iter().map(|job| job.cycles));
+        instructions.push(counts.collect::<Vec<_>>());
+    }
+    // Nine count, and nothing that runs beside them changes it.
+    assert_eq!(instructions[0].iter().flatten().count(), 9);
+    assert_eq!(instructions[0], instructions[1]);
 }

@@ -10,6 +10,7 @@ use mambalite_hil::firmware;
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::lease::Lease;
 use mambalite_hil::state::State;
+use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use tempfile::TempDir;
 

@@ -15,6 +15,7 @@ mod flashable;
 mod in_process;
 mod jetson;
 mod jetson_gpu;
+mod killed;
 mod meter;
 mod model;
 mod output_only;

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use mambalite::picture::Picture;
 use mambalite_hil::bench::{Bench, check_identity};
 use mambalite_hil::board::{Board, Boards};
-use mambalite_hil::device::{Device, Extras};
+use mambalite_hil::device::{Checked, Device, Extras};
 use mambalite_hil::error::EXIT_LINK;
 use mambalite_hil::firmware;
 use mambalite_hil::flasher::{Flasher, check_fit};
@@ -72,6 +73,14 @@ fn change_rate<T: Transport>(link: &mut Link<T>) {
     assert_eq!(tune(link, &[]).unwrap().baud, 115_200);
 }
 
+/// Runs a picture on both sides; it must be equal.
+fn check<T: Transport>(device: &mut Device<'_, T>, picture: &Picture) -> Checked {
+    let checked = device.check(picture, &mut |_, _| ()).unwrap();
+    let found = checked.comparison.describe();
+    assert!(checked.comparison.is_equal(), "{found}");
+    checked
+}
+
 /// Everything that a run does to one board, step by step.
 fn exercise(name: &str) {
     let (interrupt, boards, file) = (Interrupt::default(), boards(), invented(5));
@@ -98,12 +107,7 @@ fn exercise(name: &str) {
 
     let mut device = Device::new(link, name, &model);
     let picture = picture(24, 20);
-    let checked = device.check(&picture, &mut |_, _| ()).unwrap();
-    assert!(
-        checked.comparison.is_equal(),
-        "{}",
-        checked.comparison.describe()
-    );
+    let checked = check(&mut device, &picture);
     assert_eq!(checked.result.attempts, 1);
     assert!(checked.result.stack_used_bytes > 0);
     assert!(checked.result.stack_used_bytes < checked.result.stack_size_bytes);
@@ -127,12 +131,7 @@ fn exercise(name: &str) {
     assert!(!again.trace.is_empty() && again.frames_bad > 0);
 
     spoil_and_mend(&board, file.bytes(), &mut bench, &mut device);
-    let checked = device.check(&picture, &mut |_, _| ()).unwrap();
-    assert!(
-        checked.comparison.is_equal(),
-        "{}",
-        checked.comparison.describe()
-    );
+    check(&mut device, &picture);
 
     let lines = bench.finish();
     assert!(
