@@ -149,6 +149,17 @@ pub fn build(
     Ok(image)
 }
 
+/// Reads firmware that is there already, for a board.
+///
+/// # Errors
+/// Those of [`Image::read`] and [`Image::read_program`].
+pub fn read(path: &Path, board: &Board) -> Result<Image> {
+    match board.reach {
+        Reach::Flash(_) => Image::read(path),
+        Reach::Ssh(_) | Reach::Loopback(_) => Image::read_program(path),
+    }
+}
+
 /// Returns git's description of the source tree, as `a1b2c3d4e5f6` or `a1b2c3d4e5f6-dirty`;
 /// nothing where it is no checkout.
 #[must_use]

@@ -18,7 +18,7 @@ const LAST: usize = 30;
 /// Where the history and its thresholds lie.
 #[derive(Args, Debug)]
 pub(crate) struct Place {
-    /// The history [default: $XDG_STATE_HOME/mambalite/history.sqlite].
+    /// The history [default: history.sqlite in $HIL_STATE, or in $XDG_STATE_HOME/mambalite].
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
     /// Thresholds over the built-in ones; see docs/nightly.md.

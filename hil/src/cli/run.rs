@@ -79,6 +79,9 @@ pub(crate) struct Cmd {
     /// Takes the firmware as it was built last.
     #[arg(long)]
     no_build: bool,
+    /// Takes this ELF file instead of building; with boards of one kind. For `hil bisect`.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_build")]
+    firmware: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
     /// Neither compares with the nights before nor goes into their history.
@@ -131,6 +134,7 @@ impl Cmd {
             executor,
             backend: self.backend,
             build: !self.no_build,
+            firmware: self.firmware,
             resume: self.resume,
             retries: self.retries,
             wait: self.wait.into(),

@@ -25,6 +25,7 @@ use rusqlite::Connection;
 use crate::error::{EXIT_BUG, EXIT_INPUT, EXIT_MISMATCH, EXIT_NOTHING, EXIT_PASS, Error, Result};
 use crate::firmware::Image;
 use crate::report::RunReport;
+use crate::state::State;
 
 pub use bmf::bmf;
 pub use compare::Regression;
@@ -46,9 +47,6 @@ const TREND_LEN: usize = 30;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HistoryError {
-    /// There is no place for it.
-    #[error("find a place for the history: neither XDG_STATE_HOME nor HOME is set; use --history")]
-    NoPlace,
     /// The database cannot be used.
     #[error("use the history `{}`: {cause}", path.display())]
     Database {
@@ -120,8 +118,7 @@ impl HistoryError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoPlace
-            | Self::Newer { .. }
+            Self::Newer { .. }
             | Self::Thresholds { .. }
             | Self::Database { .. }
             | Self::Judge { .. } => EXIT_INPUT,
@@ -139,20 +136,12 @@ pub struct History {
 }
 
 impl History {
-    /// Returns where the history lies unless another place is named:
-    /// `$XDG_STATE_HOME/mambalite/history.sqlite`, else below `~/.local/state`.
+    /// Returns where the history lies unless another place is named: in the state.
     ///
     /// # Errors
-    /// [`HistoryError::NoPlace`].
+    /// [`Error::NoState`].
     pub fn default_path() -> Result<PathBuf> {
-        let absolute = |name| {
-            let path = PathBuf::from(std::env::var_os(name)?);
-            path.is_absolute().then_some(path)
-        };
-        let state = absolute("XDG_STATE_HOME");
-        let state = state.or_else(|| Some(absolute("HOME")?.join(".local/state")));
-        let state = state.ok_or(HistoryError::NoPlace)?;
-        Ok(state.join("mambalite").join("history.sqlite"))
+        Ok(State::from_environment()?.root().join("history.sqlite"))
     }
 
     /// Opens the history at `path`; makes it, with its folder, where there is none.

@@ -65,10 +65,13 @@ impl Crew<'_> {
                 let watch = Watch::new(self.observer, &board.name);
                 watch.begin(Stage::Build, 0);
                 let (build, mut crates) = (self.order.build, 0);
-                let image = firmware::build(self.boards, board, build, self.interrupt, &mut |_| {
-                    crates += 1;
-                    watch.reach(crates);
-                });
+                let image = match &self.order.firmware {
+                    Some(path) => firmware::read(path, board),
+                    None => firmware::build(self.boards, board, build, self.interrupt, &mut |_| {
+                        crates += 1;
+                        watch.reach(crates);
+                    }),
+                };
                 watch.end();
                 image
             });

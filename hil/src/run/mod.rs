@@ -12,6 +12,7 @@ mod stand;
 mod task;
 mod work;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -64,6 +65,8 @@ pub struct Order {
     pub out: PathBuf,
     /// Whether the firmware is built first.
     pub build: bool,
+    /// An ELF file to take instead of the firmware of the source, on boards of one kind.
+    pub firmware: Option<PathBuf>,
     /// Whether what passed in an earlier run into the same folder is taken from there.
     pub resume: bool,
     /// Virtual boards that run at once; real ones all do.
@@ -99,6 +102,7 @@ impl Order {
             out,
             backend: Wanted::Cpu,
             build: true,
+            firmware: None,
             resume: false,
             jobs: std::thread::available_parallelism().map_or(1, Into::into),
             retries: 1,
@@ -182,7 +186,10 @@ pub fn run(
         stands: &stands,
         works: &works,
         // Of firmware that was built before, the source is not known.
-        revision: order.build.then(|| firmware::revision(boards)).flatten(),
+        revision: match order.firmware {
+            None if order.build => firmware::revision(boards),
+            _ => None,
+        },
         interrupt,
         observer: &events.observer(observer),
     };
@@ -221,6 +228,13 @@ pub fn run(
 
 /// Refuses what no rig could run, before the first one starts.
 fn check(order: &Order, stands: &[Stand], works: &[Work<'_>]) -> Result<()> {
+    let kinds: BTreeSet<_> = stands.iter().map(|it| &it.board.name).collect();
+    if let (Some(path), true) = (&order.firmware, kinds.len() > 1) {
+        return Err(Error::Image {
+            path: path.clone(),
+            cause: "it is for one kind of board, and several are chosen".to_owned(),
+        });
+    }
     for stand in stands {
         let is_hurt = order.faults.iter().any(|it| it.rig == stand.rig.name);
         if is_hurt && !stand.board.is_virtual() {
