@@ -109,6 +109,77 @@ def round_product(seed: int) -> Words:
         yield round(255.0 * sequence.float(1.0))
 
 
+# "Below the normal numbers".
+
+TINY, SMALL = 2.0**-75, 2.0**-55
+
+
+def subnormal_exponentials(seed: int) -> Words:
+    """Yields the results of `exponential_subnormal/f32`."""
+    sequence = Sequence(seed)
+    for _ in range(RESULTS):
+        yield single.bits(single.exponential(f32(-95.5 + sequence.float(8.5))))
+
+
+def subnormal_logistic(x: float) -> float:
+    """Returns a result of `logistic_subnormal/f32`."""
+    return single.logistic(f32(-95.0 - f32(9.0 * max(-1.0, min(1.0, x)))))
+
+
+def subnormal_products(seed: int) -> Words:
+    """Yields the results of `product_subnormal/f32`."""
+    sequence = Sequence(seed)
+    for _ in range(RESULTS // CHANNELS):
+        x = many(CHANNELS, partial(sequence.float, TINY))
+        for limit in (SMALL, 4.0):
+            factors = many(CHANNELS, partial(sequence.float, limit))
+            x = [f32(a * b) for a, b in zip(x, factors)]
+            yield from map(single.bits, x)
+        yield from (single.bits(f32(a + a)) for a in x)
+
+
+def subnormal_quotients(seed: int) -> Words:
+    """Yields the results of `quotient_subnormal/f32`."""
+    sequence = Sequence(seed)
+    for _ in range(RESULTS // 4):
+        small = f32(sequence.float(TINY) * f32(1e-14))
+        divisor = f32(sequence.float(1.0) + 1.5)
+        yield single.bits(f32(small / divisor))
+        yield single.bits(f32(small / f32(divisor * 1e3)))
+        yield single.bits(f32(divisor / f32(sequence.float(5e37) + f32(1.5e38))))
+
+
+def subnormal_chains(seed: int) -> Words:
+    """Yields the results of `fma_chain_subnormal/f32`."""
+    sequence = Sequence(seed)
+    for i in range(RESULTS // 64):
+        acc = many(CHANNELS, lambda: f32(sequence.float(TINY) * SMALL))
+        limit = SMALL if i % 2 == 0 else f32(1e4 * SMALL)
+        for _ in range(8):
+            x = sequence.float(limit)
+            weights = many(CHANNELS, partial(sequence.float, TINY))
+            acc = [single.fma(w, x, a) for w, a in zip(weights, acc)]
+            yield from map(single.bits, acc)
+        factor = sequence.float(1e-3)
+        yield from (single.bits(f32(a * factor)) for a in acc)
+
+
+def special_values(seed: int) -> Words:
+    """Yields the results of `special/f32`."""
+    sequence = Sequence(seed)
+    sizes = [0.0, 2.0**-149, single.from_bits(0x007FFFFF), 2.0**-126, 1.0]
+    values = [value for size in sizes for value in (size, -size)]
+    for a in values:
+        for function in (single.exponential, single.soft_plus, single.logistic):
+            yield single.bits(function(a))
+        yield round(255.0 * a)
+        scale = sequence.float(1.0)
+        for b in values:
+            yield from map(single.bits, (f32(a + b), f32(a - b), f32(a * b), f32(b * scale)))
+            yield from (int(a < b), int(a > 0.0))
+            yield from (single.bits(single.fma(a, b, c)) for c in values)
+
+
 # "Operators".
 
 
@@ -140,6 +211,17 @@ class Case:
             for first in (True, False):
                 yield from map(self.word, self.arithmetic.norm(p, x, first))
 
+    def norm_fine(self) -> Words:
+        """Yields the results of `norm_fine`: outputs show one unit of `normed`."""
+        v = self.values
+        gain = many(CHANNELS, v.multiplier)
+        offset = many(CHANNELS, partial(v.sequence.integer, -4096, 4096))
+        shift = v.shift(1, 3)
+        p = Norm(gain, offset, shift, max(v.sequence.bits(), 1))
+        for _ in range(PIXELS):
+            x = [32767, -32767, *many(CHANNELS - 2, partial(v.sequence.integer, -3, 3))]
+            yield from map(self.word, self.arithmetic.norm(p, x, True))
+
     def conv1d(self) -> Words:
         """Yields the results of `conv1d`."""
         v = self.values
@@ -159,8 +241,20 @@ class Case:
 
     def scan(self, tied: bool) -> Words:
         """Yields the results of `scan_full` or `scan_tied`."""
+        yield from self.scanned(self.scan_parameters(tied))
+
+    def scan_fine(self) -> Words:
+        """Yields the results of `scan_fine`: outputs show one unit of the states' sum."""
         v = self.values
-        p = self.scan_parameters(tied)
+        p = self.scan_parameters(False)
+        p.state_shift = many(CHANNELS, partial(v.shift, 28, 40))
+        p.skip = many(CHANNELS, partial(v.sequence.integer, -(2**16), 2**16))
+        p.shift = many(CHANNELS, partial(v.shift, 1, 3))
+        yield from self.scanned(p)
+
+    def scanned(self, p: Scan) -> Words:
+        """Draws the pixels of a scan and yields its results."""
+        v = self.values
         states = [[self.arithmetic.zero] * STATES for _ in range(CHANNELS)]
         for _ in range(PIXELS):
             u, dt = many(CHANNELS, v.input), many(CHANNELS, v.step)
@@ -281,7 +375,15 @@ SINGLE_FUNCTIONS = {
 
 def cases() -> dict[str, Callable[[int], Words]]:
     """Returns all cases by name: the words of a seed."""
-    found: dict[str, Callable[[int], Words]] = {"round_product/f32": round_product}
+    found: dict[str, Callable[[int], Words]] = {
+        "round_product/f32": round_product,
+        "exponential_subnormal/f32": subnormal_exponentials,
+        "logistic_subnormal/f32": partial(singles, subnormal_logistic),
+        "product_subnormal/f32": subnormal_products,
+        "quotient_subnormal/f32": subnormal_quotients,
+        "fma_chain_subnormal/f32": subnormal_chains,
+        "special/f32": special_values,
+    }
     for function in FIXED_FUNCTIONS:
         found[f"{function.__name__}/fixed"] = partial(repeated, function)
     for name, of_single in SINGLE_FUNCTIONS.items():
@@ -292,6 +394,9 @@ def cases() -> dict[str, Callable[[int], Words]]:
                 continue
             label = "fixed" if name in ("norm", "sum") and precision == "w8a8" else precision
             found[f"{name}/{label}"] = lambda seed, o=operator, p=precision: o(Case(p, seed))
+    found["norm_fine/fixed"] = lambda seed: Case("w8a8", seed).norm_fine()
+    for precision in ("w8a16", "w8a8"):
+        found[f"scan_fine/{precision}"] = lambda seed, p=precision: Case(p, seed).scan_fine()
     return found
 
 
