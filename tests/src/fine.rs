@@ -8,8 +8,11 @@ const CHANNELS: usize = 23;
 const STATES: usize = 5;
 const PIXELS: usize = 12;
 
-/// Name of each case, and the digest of a seed.
-pub const FINE: [(&str, fn(u64) -> u64); 3] = [
+/// Returns the digest of a case of a seed.
+pub type Run = fn(seed: u64) -> u64;
+
+/// Name of each case, and how it is run.
+pub const FINE: [(&str, Run); 3] = [
     ("norm_fine/fixed", norm_fine),
     ("scan_fine/w8a16", scan_fine::<i16>),
     ("scan_fine/w8a8", scan_fine::<i8>),

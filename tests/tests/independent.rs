@@ -210,3 +210,30 @@ fn functions_pass_their_own_checks() {
     assert!(output.status.success(), "{errors}");
     assert!(errors.contains("Ran 4 tests"), "{errors}");
 }
+
+/// The object has the digests of the lines; a file that is no picture is refused.
+#[test]
+fn commands_print_json_and_refuse_other_files() {
+    if !has_python() {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let file = network(0);
+    let picture = small_picture(0, file.model().config().channels);
+    let run = independent(Path::new(FOLDER), scratch.path(), file.bytes(), &picture);
+    let layers = run.unwrap().unwrap().layers;
+    let [model, small] = ["model.mls", "small.pnm"].map(|n| scratch.path().join(n));
+    let [model, small] = [&model, &small].map(|path| path.to_str().unwrap());
+    let output = python(Path::new(FOLDER), "independent", &[model, small, "--json"]).unwrap();
+    let json = String::from_utf8_lossy(&output.stdout);
+    for (name, digest) in layers {
+        assert!(
+            json.contains(&format!(r#""{name}": "{digest:#018x}""#)),
+            "{name}: {json}"
+        );
+    }
+    let output = python(Path::new(FOLDER), "independent", &[model, model]).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.starts_with("error: picture: "), "{errors}");
+}

@@ -30,11 +30,13 @@ pub(crate) enum Purpose {
     Peers,
     /// Install the assembler of the GPU's code.
     DeviceCode,
+    /// Run the second implementation of the specification.
+    Independent,
 }
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Firmware,
         Self::InstructionCounts,
         Self::VirtualBoards,
@@ -44,6 +46,7 @@ impl Purpose {
         Self::DemoPicture,
         Self::Peers,
         Self::DeviceCode,
+        Self::Independent,
     ];
 
     /// Returns the packages this needs that are not there.
@@ -63,6 +66,8 @@ impl Purpose {
             Self::Peers => peers::missing_packages(),
             Self::DeviceCode if has_venv() => Vec::new(),
             Self::DeviceCode => vec!["python3-venv"],
+            Self::Independent if find_program("python3").is_some() => Vec::new(),
+            Self::Independent => vec!["python3"],
         }
     }
 }

@@ -11,10 +11,11 @@ use crate::packages::{self, Purpose};
 use crate::{bench, check, firmware, no_panic, process, ptx, repository, tidy};
 
 /// What the tests need besides the compiler.
-const NEEDED: [Purpose; 4] = [
+const NEEDED: [Purpose; 5] = [
     Purpose::Firmware,
     Purpose::VirtualBoards,
     Purpose::Agent,
+    Purpose::Independent,
     Purpose::VirtualJetson,
 ];
 
