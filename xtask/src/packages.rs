@@ -34,11 +34,13 @@ pub(crate) enum Purpose {
     DeviceCode,
     /// Look at a report in a browser.
     Browser,
+    /// Run the second implementation of the specification.
+    Independent,
 }
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Firmware,
         Self::InstructionCounts,
         Self::VirtualBoards,
@@ -50,6 +52,7 @@ impl Purpose {
         Self::Peers,
         Self::DeviceCode,
         Self::Browser,
+        Self::Independent,
     ];
 
     /// Returns the packages this needs that are not there.
@@ -73,6 +76,8 @@ impl Purpose {
             Self::DeviceCode | Self::Labgrid => vec!["python3-venv"],
             Self::Browser if find_program("chromium").is_some() => Vec::new(),
             Self::Browser => vec!["chromium"],
+            Self::Independent if find_program("python3").is_some() => Vec::new(),
+            Self::Independent => vec!["python3"],
         }
     }
 }

@@ -15,6 +15,7 @@ const NEEDED: [Purpose; 5] = [
     Purpose::Firmware,
     Purpose::VirtualBoards,
     Purpose::Agent,
+    Purpose::Independent,
     Purpose::VirtualJetson,
     Purpose::Labgrid,
 ];
