@@ -11,7 +11,7 @@ use crate::packages::{self, Purpose};
 use crate::{bench, check, firmware, no_panic, process, ptx, repository, tidy};
 
 /// What the tests need besides the compiler.
-const NEEDED: [Purpose; 5] = [
+const NEEDED: [Purpose; 6] = [
     Purpose::Firmware,
     Purpose::VirtualBoards,
     Purpose::Agent,
