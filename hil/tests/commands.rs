@@ -44,7 +44,8 @@ fn night(number: u64) -> (RunReport, Image) {
         "started": format!("2026-01-0{}T01:00:00Z", number + 1), "verdict": "pass",
         "boards": [{
             "rig": "left", "verdict": "pass", "failure": null, "attempts": [], "quarantine": null,
-            "board": {"name": "b", "chip": "c", "core": "M7", "target": "t", "machine": null},
+            "board": {"name": "b", "chip": "c", "core": "M7", "target": "t", "machine": null,
+                "backend": "cpu", "counter": "cycles"},
             "device": null,
             "model": {"name": "m", "precision": "f32", "config": "x2", "sha256": "ff"},
             "executor": {"kind": "stream"},

@@ -293,7 +293,7 @@ pub(super) mod tests {
             .replace("log-uart = 1", "log-uart = 0")
             .replace("arena-bytes = 0x1000", "arena-bytes = 0x10000");
         let message = parse(&text).unwrap_err();
-        for place in ["board.toml:7:23", "11:29", "11:17", "16:20"] {
+        for place in ["board.toml:8:23", "12:29", "12:17", "18:20"] {
             assert!(message.contains(place), "{place}: {message}");
         }
         let text = GOOD
@@ -303,8 +303,8 @@ pub(super) mod tests {
         let message = parse(&text).unwrap_err();
         for words in [
             "4:9: unknown key `chop`; did you mean `chip`",
-            "9:28: flash.origin",
-            "14:15",
+            "10:28: flash.origin",
+            "16:15",
         ] {
             assert!(message.contains(words), "{words}: {message}");
         }

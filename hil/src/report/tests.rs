@@ -177,7 +177,7 @@ fn facts(name: &str) -> BoardFacts {
         target: "thumbv7em-none-eabihf".to_owned(),
         machine: Some("mps2-an500".to_owned()),
         backend: Wanted::Auto,
-        counter: Counter::Instructions,
+        counter: Counter::Cycles,
     }
 }
 
