@@ -10,6 +10,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::link::Patience;
+use crate::transport::Pipe;
 
 /// Limits of the attempts to bring a board back: short, a board that is well answers at once.
 const PATIENCE: Patience = Patience {
@@ -91,11 +92,7 @@ pub fn climb(
         device.link.limit(PATIENCE, interrupt.within(LIMIT));
         let tried = match rung {
             Rung::Reset => bench.restart(),
-            Rung::Reopen => bench.reopen().map(|line| {
-                if let Some(line) = line {
-                    device.link.reopen(line);
-                }
-            }),
+            Rung::Reopen => reopen(device, bench),
             _ => Ok(()),
         };
         let step = Step::new(rung, tried.and_then(|()| health(device, picture)));
@@ -106,6 +103,17 @@ pub fn climb(
         }
     }
     steps
+}
+
+/// Closes the line and opens it anew: two cannot have one port.
+fn reopen(device: &mut Device<'_, AnyLine>, bench: &mut Bench) -> Result<()> {
+    if bench.reopens_by_itself() {
+        return Ok(());
+    }
+    // A line to nobody, in the meantime.
+    device.link.reopen(Box::new(Pipe::pair().0));
+    device.link.reopen(bench.reopen()?);
+    Ok(())
 }
 
 /// Checks that a board answers and computes `picture` as it should.

@@ -95,17 +95,23 @@ impl Bench {
         flasher.resume()
     }
 
-    /// Opens the line to the board once more; the one before must be gone. Nothing where the line
-    /// comes back by itself, as a [`SteadySerial`](crate::transport::SteadySerial) does.
+    /// Reports whether a line that breaks comes back by itself, as a
+    /// [`SteadySerial`](crate::transport::SteadySerial) does.
+    #[must_use]
+    pub fn reopens_by_itself(&self) -> bool {
+        matches!(self.0, Machine::Hardware(_))
+    }
+
+    /// Opens the line to the board once more; the one before must be gone.
     ///
     /// # Errors
-    /// Those of [`Serial::open`].
-    pub fn reopen(&mut self) -> Result<Option<AnyLine>> {
-        Ok(match &mut self.0 {
-            Machine::Qemu { qemu, .. } => Some(Box::new(Serial::open(qemu.wire_port()?)?)),
-            Machine::Hardware(_) => None,
-            Machine::Ssh(station) => Some(Box::new(station.line())),
-        })
+    /// Those of [`Serial::open`]; [`Error::Line`] where it comes back by itself.
+    pub fn reopen(&mut self) -> Result<AnyLine> {
+        match &mut self.0 {
+            Machine::Qemu { qemu, .. } => Ok(Box::new(Serial::open(qemu.wire_port()?)?)),
+            Machine::Hardware(_) => Err(Error::line("it comes back by itself")),
+            Machine::Ssh(station) => Ok(Box::new(station.line())),
+        }
     }
 
     /// Returns the emulator of a microcontroller and its log.

@@ -163,11 +163,10 @@ impl Scenario {
             | Self::LogUnread => (Verdict::Pass, None),
             Self::DropMany
             | Self::FlipMany
-            | Self::DelayLong
             | Self::DuplicateMany
             | Self::TruncateMany
             | Self::Vanish => (Verdict::Link, Some(Stage::Stream)),
-            Self::Hang => (Verdict::Timeout, Some(Stage::Stream)),
+            Self::DelayLong | Self::Hang => (Verdict::Timeout, Some(Stage::Stream)),
             Self::Fault => (Verdict::Crash, Some(Stage::Stream)),
             Self::Silent => (Verdict::Timeout, Some(Stage::Handshake)),
             Self::WrongIdentity => (Verdict::Infra, Some(Stage::Handshake)),

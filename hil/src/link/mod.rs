@@ -307,16 +307,17 @@ impl<T: Transport> Link<T> {
     ///
     /// # Errors
     /// [`Error::Refused`] when the board cannot do it, [`Error::Unreliable`] when every attempt
-    /// was damaged, [`Error::Timeout`] when the board is silent, [`Error::Misbehaved`] when it
-    /// breaks the protocol, [`Error::Line`], [`Error::Interrupted`].
+    /// was damaged, [`Error::Timeout`] when the board is silent, or not a byte came from it in the
+    /// last attempt, [`Error::Misbehaved`] when it breaks the protocol, [`Error::Line`], [`Error::Interrupted`].
     pub fn run(
         &mut self,
         job: &Job<'_>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<JobResult> {
         let attempts = self.patience.attempts.max(1);
-        let mut cause = String::new();
+        let (mut cause, mut begin) = (String::new(), Instant::now());
         for attempt in 1..=attempts {
+            begin = Instant::now();
             if attempt > 1 || self.is_rate_stale() {
                 self.restore_rate()?;
             }
@@ -333,6 +334,12 @@ impl<T: Transport> Link<T> {
                 }
                 Err(attempt::Failure::Final(error)) => return Err(error),
             }
+        }
+        if self.heard < begin {
+            // Not a damaged line: there is nobody at its end any more.
+            let what = "a word of the board in the last attempt";
+            let after = begin.elapsed();
+            return Err(Error::Timeout { what, after });
         }
         Err(Error::Unreliable { attempts, cause })
     }

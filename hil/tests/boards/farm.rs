@@ -32,7 +32,12 @@ impl Farm {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         invented(4).save(&folder.path().join("m.mls")).unwrap();
-        picture(20, 16).save(&folder.path().join("lr.png")).unwrap();
+        Self::with_picture(folder, 20, 16)
+    }
+
+    fn with_picture(folder: TempDir, width: usize, height: usize) -> Self {
+        let file = folder.path().join("lr.png");
+        picture(width, height).save(&file).unwrap();
         Self { folder }
     }
 
@@ -168,7 +173,8 @@ fn qemu_each_fault_has_its_verdict_and_disturbs_no_other_rig() {
         Scenario::WrongBits,
         Scenario::WrongIdentity,
     ];
-    let farm = Farm::new();
+    // Large enough for a board to be struck in the middle of it.
+    let farm = Farm::with_picture(Farm::new().folder, 64, 48);
     let mut rigs = vec![rig("sound", "qemu-mps2-an386")];
     rigs.extend(scenarios.map(|it| rig(it.name(), "qemu-mps2-an386")));
     for rig in &mut rigs {
@@ -187,7 +193,8 @@ fn qemu_each_fault_has_its_verdict_and_disturbs_no_other_rig() {
         let found = report(scenario.name());
         let why = (&found.failure, &found.attempts, &found.recovery);
         assert_eq!(found.verdict, expected(scenario), "{scenario}: {why:?}");
-        if let Some(failure) = &found.failure {
+        // Of a mismatch the failure is that nothing can be proved by faults on top of it.
+        if let (Some(failure), true) = (&found.failure, found.verdict != Verdict::Mismatch) {
             assert_eq!(Some(failure.stage), scenario.expected().stage, "{why:?}");
         }
     }
