@@ -1,12 +1,14 @@
-//! A real microcontroller: flashed through its debug probe, spoken to over a serial port or RTT.
+//! A real microcontroller: flashed through its debug probe, spoken to over a serial port, here or at
+//! another computer, or over RTT.
 //!
 //! Unverified: no hardware has run this yet.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::{AnyLine, write};
 use crate::board::{Board, Microcontroller};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::firmware::Image;
 use crate::flasher::Flasher;
 use crate::interrupt::Interrupt;
@@ -15,13 +17,15 @@ use crate::link::{CANDIDATES, Link, Patience, RateTimes, tune};
 use crate::log::{Line, LogReader};
 use crate::observer::Watch;
 use crate::probe::{Probe, ProbeError};
-use crate::transport::{BAUD_DEFAULT, SteadySerial, list_ports};
+use crate::transport::{BAUD_DEFAULT, SteadySerial, Tcp, list_ports};
 
 /// A board behind a debug probe.
 pub(super) struct Hardware {
     pub(super) probe: Probe,
     /// Where RTT carries the frames too; a board with a serial port has its log there.
     log: Option<LogReader>,
+    /// Where the line is one to another computer, and how long that is waited for.
+    remote: Option<(String, Duration)>,
 }
 
 impl Hardware {
@@ -43,7 +47,16 @@ impl Hardware {
             probe.reset()?;
             probe.resume()?;
             let link = serial(port, rig, (patience, interrupt))?;
-            return Ok((Self { probe, log: None }, link));
+            return Ok((Self::new(probe, None), link));
+        }
+        if let Some(address) = &rig.network_port {
+            probe.reset()?;
+            probe.resume()?;
+            // Its rate is set at the other computer.
+            let mut hardware = Self::new(probe, None);
+            hardware.remote = Some((address.clone(), patience.reply));
+            let link = Link::new(hardware.reopen()?, patience, interrupt.clone());
+            return Ok((hardware, link));
         }
         // Before the reset, which makes an old control block invalid.
         let (line, rtt) = probe.line(image)?;
@@ -51,8 +64,28 @@ impl Hardware {
         let log = LogReader::start_rtt(rtt, &image.elf, &image.path, log)?;
         probe.resume()?;
         let link = Link::new(Box::new(line) as AnyLine, patience, interrupt.clone());
-        let log = Some(log);
-        Ok((Self { probe, log }, link))
+        Ok((Self::new(probe, Some(log)), link))
+    }
+
+    fn new(probe: Probe, log: Option<LogReader>) -> Self {
+        Self {
+            probe,
+            log,
+            remote: None,
+        }
+    }
+
+    /// Reports whether a line that breaks comes back by itself.
+    pub(super) fn reopens_by_itself(&self) -> bool {
+        self.remote.is_none()
+    }
+
+    /// Opens the line to another computer.
+    pub(super) fn reopen(&self) -> Result<AnyLine> {
+        match &self.remote {
+            Some((address, wait)) => Ok(Box::new(Tcp::open(address, *wait)?)),
+            None => Err(Error::line("it comes back by itself")),
+        }
     }
 
     /// Returns the log.

@@ -99,7 +99,7 @@ impl Bench {
     /// [`SteadySerial`](crate::transport::SteadySerial) does.
     #[must_use]
     pub fn reopens_by_itself(&self) -> bool {
-        matches!(self.0, Machine::Hardware(_))
+        matches!(&self.0, Machine::Hardware(hardware) if hardware.reopens_by_itself())
     }
 
     /// Opens the line to the board once more; the one before must be gone.
@@ -109,7 +109,7 @@ impl Bench {
     pub fn reopen(&mut self) -> Result<AnyLine> {
         match &mut self.0 {
             Machine::Qemu { qemu, .. } => Ok(Box::new(Serial::open(qemu.wire_port()?)?)),
-            Machine::Hardware(_) => Err(Error::line("it comes back by itself")),
+            Machine::Hardware(hardware) => hardware.reopen(),
             Machine::Ssh(station) => Ok(Box::new(station.line())),
         }
     }

@@ -6,18 +6,25 @@ use clap::{ArgGroup, Args, ValueEnum};
 use mambalite_hil::Result;
 use mambalite_hil::error::{EXIT_MISSING, EXIT_PASS};
 use mambalite_hil::interrupt::Interrupt;
+use mambalite_hil::inventory;
 use mambalite_hil::power::check::{self, Check};
-use mambalite_hil::power::{Live, Meter, MeterFacts, ina, ppk2};
+use mambalite_hil::power::{self, Live, Meter, MeterFacts, PowerError, ina, ppk2};
 use serde::Serialize;
 
+use super::boards::{self, Bench};
 use super::output::Output;
 
 /// Opens a meter, shows the power for some seconds, and tests the gate.
 ///
 /// The board is to run meanwhile, so that its gate pin moves. Wiring is in docs/power.md.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("meter").required(true).args(["ppk2", "ina"]))]
+#[command(group = ArgGroup::new("meter").required(true).args(["rig", "ppk2", "ina"]))]
 pub(crate) struct Cmd {
+    /// Rig whose meter it is; see `hil boards list`.
+    #[arg(long, value_name = "NAME")]
+    rig: Option<String>,
+    #[command(flatten)]
+    bench: Bench,
     /// Serial number of a PPK2, as `lsusb -v -d 1915:c00a` shows it.
     #[arg(long, value_name = "SERIAL", requires = "supply_mv")]
     ppk2: Option<String>,
@@ -103,6 +110,9 @@ impl Cmd {
     }
 
     fn open(&self) -> Result<Box<dyn Meter>> {
+        if let Some(name) = &self.rig {
+            return self.open_of_rig(name);
+        }
         if let (Some(chip), Some(bus), Some(address), Some(shunt_uohm), Some(max_ma)) = (
             self.ina,
             self.bus,
@@ -123,6 +133,20 @@ impl Cmd {
         let gate = self.gate.unwrap_or_default();
         let settings = ppk2::Settings::new(serial, supply_mv, self.source, gate)?;
         Ok(Box::new(ppk2::Ppk2::open(settings)?))
+    }
+}
+
+impl Cmd {
+    /// Opens the meter of a rig.
+    fn open_of_rig(&self, name: &String) -> Result<Box<dyn Meter>> {
+        let boards = boards::find()?;
+        let inventories = self.bench.load(&boards)?;
+        let rigs = inventory::select(&inventories, core::slice::from_ref(name), &[])?;
+        let meter = rigs.first().map(|rig| power::open(&rig.meter, None));
+        let none = || PowerError::Settings {
+            cause: format!("rig `{name}` has no meter that this computer reads"),
+        };
+        Ok(meter.transpose()?.flatten().ok_or_else(none)?)
     }
 }
 

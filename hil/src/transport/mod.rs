@@ -7,6 +7,7 @@ mod queue;
 mod rtt;
 mod serial;
 mod steady;
+mod tcp;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub use rtt::RttLine;
 pub use serial::{BAUD_DEFAULT, Serial};
 pub(crate) use serial::{open_reader, read_all};
 pub use steady::{SteadySerial, SteadySerialRate};
+pub use tcp::Tcp;
 
 /// A line that carries bytes both ways and may damage them.
 pub trait Transport: Send {

@@ -49,6 +49,14 @@ pub enum PortError {
         /// What fits.
         found: Vec<FoundPort>,
     },
+    /// The computer that serves a port over TCP is not reached.
+    #[error("connect to the serial port at {address}: {cause}")]
+    Connect {
+        /// Host and port.
+        address: String,
+        /// The system's answer.
+        cause: String,
+    },
     /// The user may not open it.
     #[error(
         "open {}: permission denied; run `sudo usermod -aG dialout $USER` and log in again",

@@ -152,6 +152,29 @@ fn qemu_a_rig_that_is_out_of_order_is_refused_at_once() {
     drop(lent);
 }
 
+#[test]
+fn qemu_what_passed_is_not_run_again_unless_something_changed() {
+    if !can_run() {
+        return;
+    }
+    let farm = Farm::new();
+    let mut order = farm.order(vec![rig("m4", "qemu-mps2-an386")]);
+    let wall = |outcome: &Outcome| outcome.report.boards[0].jobs[0].wall_ms.to_bits();
+    let first = farm.run_order(&order);
+    assert_eq!(first.exit_code, EXIT_PASS, "{:?}", first.report.boards);
+    order.resume = true;
+    let resumed = farm.run_order(&order);
+    // A time is the same twice only when it was not measured twice.
+    assert_eq!(wall(&resumed), wall(&first));
+    let layers = |outcome: &Outcome| outcome.report.boards[0].jobs[0].layers.clone();
+    assert_eq!(layers(&resumed), layers(&first));
+    assert_eq!(resumed.exit_code, EXIT_PASS);
+    let farm = Farm::with_picture(farm.folder, 21, 16);
+    let other = farm.run_order(&order);
+    assert_ne!(wall(&other), wall(&first));
+    assert_eq!(other.report.boards[0].verdict, Verdict::Pass);
+}
+
 /// What a rig that suffers a fault in its first attempt must come to.
 fn expected(scenario: Scenario) -> Verdict {
     match scenario.expected().verdict {
