@@ -20,8 +20,10 @@ impl Counts {
     /// it passed; here it counts as skipped.
     pub(crate) fn of(lines: &[String]) -> Self {
         let (mut counts, mut said_skip) = (Self::default(), 0);
-        for line in lines.iter().map(|line| line.trim_start()) {
-            if let Some(summary) = line.strip_prefix("test result: ") {
+        for whole in lines {
+            let line = whole.trim_start();
+            // Indented, it is what a test printed under nextest, which counts it in its summary.
+            if let Some(summary) = whole.strip_prefix("test result: ") {
                 counts.passed += number_before(summary, "passed");
                 counts.failed += number_before(summary, "failed");
                 counts.skipped += number_before(summary, "ignored");
@@ -82,6 +84,8 @@ mod tests {
         let text = "     Summary [   1.013s] 14 tests run: 11 passed (1 slow), 2 failed, \
                     1 timed out, 30 skipped";
         assert_eq!(count(text), (11, 3, 0));
+        let printed = "    test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured\n";
+        assert_eq!(count(&format!("{printed}{text}")), (11, 3, 0));
     }
 
     #[test]
