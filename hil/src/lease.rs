@@ -83,10 +83,14 @@ impl Lease {
     /// Returns who holds the lease of `rig`; nothing where nobody does.
     ///
     /// # Errors
-    /// [`Error::Write`] when the lock cannot be looked at.
+    /// [`Error::Read`] and [`Error::Write`] when the lock cannot be looked at.
     pub fn holder(state: &State, rig: &str) -> Result<Option<Holder>> {
-        let path = path(state, rig)?;
-        let file = open(&path)?;
+        let path = state.root().join(FOLDER).join(file_name(rig));
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::read(&path)(error)),
+        };
         match file.try_lock_shared() {
             Ok(()) => Ok(None),
             Err(TryLockError::WouldBlock) => Ok(Some(read(&file).unwrap_or_else(Holder::unknown))),

@@ -1,7 +1,7 @@
 //! What is known of rigs from runs before: the last firmware that passed, and rigs that did not
 //! come back.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -59,15 +59,14 @@ pub(super) fn mark(state: &State, rig: &str, cause: &str) -> Result<()> {
         since: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         cause: cause.to_owned(),
     };
-    state::write_json(&note_path(state, rig)?, &note)
+    state.folder(OUT_OF_ORDER)?;
+    state::write_json(&note_path(state, rig), &note)
 }
 
 /// Returns since when and why a rig is out of order; nothing where it is not.
-///
-/// # Errors
-/// [`Error::Write`] where the state has no folder.
-pub fn out_of_order(state: &State, rig: &str) -> Result<Option<OutOfOrder>> {
-    Ok(state::read_json(&note_path(state, rig)?))
+#[must_use]
+pub fn out_of_order(state: &State, rig: &str) -> Option<OutOfOrder> {
+    state::read_json(&note_path(state, rig))
 }
 
 /// Forgets that a rig was out of order; false where it was not.
@@ -75,7 +74,7 @@ pub fn out_of_order(state: &State, rig: &str) -> Result<Option<OutOfOrder>> {
 /// # Errors
 /// [`Error::Write`].
 pub fn clear(state: &State, rig: &str) -> Result<bool> {
-    let path = note_path(state, rig)?;
+    let path = note_path(state, rig);
     match std::fs::remove_file(&path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
@@ -88,7 +87,7 @@ pub fn clear(state: &State, rig: &str) -> Result<bool> {
 /// # Errors
 /// [`Error::OutOfOrder`].
 pub(super) fn refuse_out_of_order(state: &State, rig: &str) -> Result<()> {
-    match out_of_order(state, rig)? {
+    match out_of_order(state, rig) {
         None => Ok(()),
         Some(OutOfOrder { since, cause }) => Err(Error::OutOfOrder {
             rig: rig.to_owned(),
@@ -98,9 +97,9 @@ pub(super) fn refuse_out_of_order(state: &State, rig: &str) -> Result<()> {
     }
 }
 
-fn note_path(state: &State, rig: &str) -> Result<PathBuf> {
-    let folder = state.folder(OUT_OF_ORDER)?;
-    Ok(folder.join(Path::new(&format!("{}.json", file_name(rig)))))
+fn note_path(state: &State, rig: &str) -> PathBuf {
+    let name = format!("{}.json", file_name(rig));
+    state.root().join(OUT_OF_ORDER).join(name)
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 use mambalite_hil::board::{Board, Boards};
 use mambalite_hil::error::EXIT_PASS;
 use mambalite_hil::inventory::{InventoryError, Rig, today};
+use mambalite_hil::lease::Lease;
+use mambalite_hil::run::golden;
+use mambalite_hil::state::State;
 use mambalite_hil::{Error, Result};
 use serde::Serialize;
 
@@ -56,7 +59,7 @@ pub(super) fn run(bench: &Bench, boards: &Boards, output: Output) -> Result<u8> 
             .to_string_lossy();
         let bench = inventory.bench.name.as_deref().unwrap_or(&stem);
         for rig in &inventory.rigs {
-            print_rig(rig, bench, output);
+            print_rig(rig, bench, output)?;
         }
     }
     Ok(EXIT_PASS)
@@ -80,7 +83,7 @@ fn print_board(board: &Board, output: Output) {
     ));
 }
 
-fn print_rig(rig: &Rig, bench: &str, output: Output) {
+fn print_rig(rig: &Rig, bench: &str, output: Output) -> Result<()> {
     let active = rig.quarantine.as_ref().filter(|it| it.is_active(today()));
     if output.json {
         let quarantined = active.is_some();
@@ -92,13 +95,27 @@ fn print_rig(rig: &Rig, bench: &str, output: Output) {
                 quarantined,
             },
         );
-        return;
+        return Ok(());
     }
-    let state = active.map_or("in use".to_owned(), |it| format!("until {}", it.expires));
+    let state = match active {
+        Some(it) => format!("quarantine to {}", it.expires),
+        None => state(&rig.name)?,
+    };
     let tags = rig.tags.join(" ");
     let line = format!(
         "{:<22} {:<22} {bench:<14} {state:<20} {tags}",
         rig.name, rig.board
     );
     output.line(line.trim_end());
+    Ok(())
+}
+
+/// Returns whether a rig can be had, in a few words.
+fn state(rig: &str) -> Result<String> {
+    let state = State::from_environment()?;
+    if golden::out_of_order(&state, rig).is_some() {
+        return Ok("out of order".to_owned());
+    }
+    let holder = Lease::holder(&state, rig)?;
+    Ok(holder.map_or("free".to_owned(), |it| format!("lent to {}", it.user)))
 }
