@@ -308,16 +308,19 @@ impl<T: Transport> Link<T> {
     /// # Errors
     /// [`Error::Refused`] when the board cannot do it, [`Error::Unreliable`] when every attempt
     /// was damaged, [`Error::Timeout`] when the board is silent, or not a byte came from it in the
-    /// last attempt, [`Error::Misbehaved`] when it breaks the protocol, [`Error::Line`], [`Error::Interrupted`].
+    /// second half of the attempts, [`Error::Misbehaved`] when it breaks the protocol, [`Error::Line`], [`Error::Interrupted`].
     pub fn run(
         &mut self,
         job: &Job<'_>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<JobResult> {
         let attempts = self.patience.attempts.max(1);
+        // Begin of the second half of the attempts.
         let (mut cause, mut begin) = (String::new(), Instant::now());
         for attempt in 1..=attempts {
-            begin = Instant::now();
+            if attempt <= attempts / 2 + 1 {
+                begin = Instant::now();
+            }
             if attempt > 1 || self.is_rate_stale() {
                 self.restore_rate()?;
             }
@@ -336,8 +339,8 @@ impl<T: Transport> Link<T> {
             }
         }
         if self.heard < begin {
-            // Not a damaged line: there is nobody at its end any more.
-            let what = "a word of the board in the last attempt";
+            // A damaged line lets something through: there is nobody at its end any more.
+            let what = "a word of the board in the last attempts";
             let after = begin.elapsed();
             return Err(Error::Timeout { what, after });
         }

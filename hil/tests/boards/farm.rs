@@ -276,3 +276,60 @@ fn qemu_ten_rigs_of_seven_kinds_pass_in_one_run() {
     assert_eq!(instructions[0].iter().flatten().count(), 9);
     assert_eq!(instructions[0], instructions[1]);
 }
+
+/// Variable with the number of runs with random faults; the suite has time for few.
+const RUNS: &str = "HIL_TEST_RUNS";
+const RUNS_IN_THE_SUITE: u64 = 2;
+
+/// Returns the processes that this one has started and that still run.
+fn children() -> usize {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let children = threads.map(|thread| {
+        let children = std::fs::read_to_string(thread.path().join("children"));
+        children.unwrap_or_default().split_whitespace().count()
+    });
+    children.sum()
+}
+
+#[test]
+fn qemu_random_faults_one_run_after_the_other_are_told_apart_and_leave_nothing() {
+    if !can_run() {
+        return;
+    }
+    let runs = std::env::var(RUNS).ok().and_then(|it| it.parse().ok());
+    let farm = Farm::with_picture(Farm::new().folder, 64, 48);
+    let names = ["m4", "m7"];
+    for run in 0..runs.unwrap_or(RUNS_IN_THE_SUITE) {
+        let rigs = [("m4", "qemu-mps2-an386"), ("m7", "qemu-mps2-an500")];
+        let mut order = farm.order(rigs.map(|(name, board)| rig(name, board)).to_vec());
+        for (rig, step) in order.rigs.iter_mut().zip([7, 11]) {
+            // Long enough for a board that is busy with a flood of its log.
+            rig.timeout_multiplier = 0.5;
+            // A walk through all scenarios, in another order on each rig.
+            let at = (run * step + step) as usize % Scenario::ALL.len();
+            order.faults.push(PlannedFault {
+                rig: rig.name.clone(),
+                scenario: Scenario::ALL[at],
+                seed: run,
+                attempts: 1,
+            });
+        }
+        let outcome = farm.run_order(&order);
+        assert_eq!(outcome.report.boards.len(), names.len());
+        for (found, fault) in outcome.report.boards.iter().zip(&order.faults) {
+            let why = (&found.failure, &found.attempts, &found.recovery);
+            let expected = expected(fault.scenario);
+            println!(
+                "run {run}: {} on {}: {:?}",
+                fault.scenario, found.rig, found.verdict
+            );
+            assert_eq!(found.verdict, expected, "run {run}: {fault:?}: {why:?}");
+        }
+        assert_eq!(children(), 0, "run {run}");
+        for name in names {
+            let holder = Lease::holder(&farm.state(), name).unwrap();
+            assert_eq!(holder, None, "run {run}: {name}");
+            run::golden::clear(&farm.state(), name).unwrap();
+        }
+    }
+}
