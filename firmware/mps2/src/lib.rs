@@ -44,6 +44,41 @@ pub fn run(machine: Machine, arena: &'static mut [u64]) -> ! {
     panic!("the wire closed");
 }
 
+/// Makes the program of a board, of which all that is its own are its facts: QEMU's models need no
+/// clock set-up.
+///
+/// The board's crate has the constants of its `board.toml` in `OUT_DIR`, and depends on
+/// `cortex-m-rt` and `static_cell`.
+#[macro_export]
+macro_rules! board {
+    () => {
+        mod facts {
+            include!(concat!(env!("OUT_DIR"), "/board.rs"));
+        }
+
+        /// Working memory of the network, in `.bss`.
+        static ARENA: static_cell::ConstStaticCell<[u64; facts::ARENA_WORDS]> =
+            static_cell::ConstStaticCell::new([0; facts::ARENA_WORDS]);
+
+        const MACHINE: $crate::Machine = $crate::Machine {
+            name: facts::NAME,
+            wire_uart: facts::WIRE_UART,
+            wire_interrupt: facts::WIRE_INTERRUPT,
+            log_uart: facts::LOG_UART,
+            fpga_io: facts::FPGA_IO,
+            system_config: facts::SYSTEM_CONFIG,
+            clock_hz: facts::CLOCK_HZ,
+            counter_ns: facts::COUNTER_NS,
+            instruction_ns: facts::INSTRUCTION_NS,
+        };
+
+        #[cortex_m_rt::entry]
+        fn main() -> ! {
+            $crate::run(MACHINE, ARENA.take())
+        }
+    };
+}
+
 fn write_log(byte: u8) -> bool {
     // SAFETY: the log calls this inside a critical section, and nothing else uses the UART.
     let uart = machine::running().and_then(|machine| unsafe { machine.log() });
