@@ -1,7 +1,7 @@
 //! The Debian packages that tasks need.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     CheckKernels,
     /// Install labgrid, for the tests of boards at other computers.
     Labgrid,
+    /// Serve a serial port to another computer.
+    RemoteSerial,
     /// Fetch the picture of the demo.
     DemoPicture,
     /// Install and compile the peers that the network is timed against.
@@ -40,7 +42,7 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Firmware,
         Self::InstructionCounts,
         Self::VirtualBoards,
@@ -48,6 +50,7 @@ impl Purpose {
         Self::VirtualJetson,
         Self::CheckKernels,
         Self::Labgrid,
+        Self::RemoteSerial,
         Self::DemoPicture,
         Self::Peers,
         Self::DeviceCode,
@@ -74,6 +77,9 @@ impl Purpose {
             Self::Peers => peers::missing_packages(),
             Self::DeviceCode | Self::Labgrid if has_venv() => Vec::new(),
             Self::DeviceCode | Self::Labgrid => vec!["python3-venv"],
+            // Users have no sbin on their path.
+            Self::RemoteSerial if Path::new("/usr/sbin/ser2net").is_file() => Vec::new(),
+            Self::RemoteSerial => vec!["ser2net"],
             Self::Browser if find_program("chromium").is_some() => Vec::new(),
             Self::Browser => vec!["chromium"],
             Self::Independent if find_program("python3").is_some() => Vec::new(),

@@ -11,13 +11,14 @@ use crate::packages::{self, Purpose};
 use crate::{bench, check, firmware, no_panic, process, ptx, repository, tidy};
 
 /// What the tests need besides the compiler.
-const NEEDED: [Purpose; 6] = [
+const NEEDED: [Purpose; 7] = [
     Purpose::Firmware,
     Purpose::VirtualBoards,
     Purpose::Agent,
     Purpose::Independent,
     Purpose::VirtualJetson,
     Purpose::Labgrid,
+    Purpose::RemoteSerial,
 ];
 
 /// The harness with debug probes: a large build that no other suite needs.

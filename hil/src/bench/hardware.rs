@@ -17,15 +17,37 @@ use crate::link::{CANDIDATES, Link, Patience, RateTimes, tune};
 use crate::log::{Line, LogReader};
 use crate::observer::Watch;
 use crate::probe::{Probe, ProbeError};
-use crate::transport::{BAUD_DEFAULT, SteadySerial, Tcp, list_ports};
+use crate::transport::{BAUD_DEFAULT, RFC2217, RemoteSerial, SteadySerial, Tcp, list_ports};
+
+/// A serial port at another computer.
+struct Remote {
+    address: String,
+    /// Its rate, which one of plain bytes has been given over there.
+    baud: u32,
+    /// How long the other computer is waited for.
+    wait: Duration,
+    interrupt: Interrupt,
+}
+
+impl Remote {
+    fn open(&self) -> Result<AnyLine> {
+        Ok(match self.address.strip_prefix(RFC2217) {
+            Some(address) => {
+                let port = RemoteSerial::open(address, self.baud, self.wait, &self.interrupt)?;
+                Box::new(port)
+            }
+            None => Box::new(Tcp::open(&self.address, self.wait)?),
+        })
+    }
+}
 
 /// A board behind a debug probe.
 pub(super) struct Hardware {
     pub(super) probe: Probe,
     /// Where RTT carries the frames too; a board with a serial port has its log there.
     log: Option<LogReader>,
-    /// Where the line is one to another computer, and how long that is waited for.
-    remote: Option<(String, Duration)>,
+    /// Where the line is one to another computer.
+    remote: Option<Remote>,
 }
 
 impl Hardware {
@@ -52,10 +74,15 @@ impl Hardware {
         if let Some(address) = &rig.network_port {
             probe.reset()?;
             probe.resume()?;
-            // Its rate is set at the other computer.
+            let remote = Remote {
+                address: address.clone(),
+                baud: rig.baud.unwrap_or(BAUD_DEFAULT),
+                wait: patience.reply,
+                interrupt: interrupt.clone(),
+            };
+            let link = Link::new(remote.open()?, patience, interrupt.clone());
             let mut hardware = Self::new(probe, None);
-            hardware.remote = Some((address.clone(), patience.reply));
-            let link = Link::new(hardware.reopen()?, patience, interrupt.clone());
+            hardware.remote = Some(remote);
             return Ok((hardware, link));
         }
         // Before the reset, which makes an old control block invalid.
@@ -83,7 +110,7 @@ impl Hardware {
     /// Opens the line to another computer.
     pub(super) fn reopen(&self) -> Result<AnyLine> {
         match &self.remote {
-            Some((address, wait)) => Ok(Box::new(Tcp::open(address, *wait)?)),
+            Some(remote) => remote.open(),
             None => Err(Error::line("it comes back by itself")),
         }
     }

@@ -7,7 +7,7 @@ use mambalite_hil::Result;
 use mambalite_hil::board::Boards;
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::inventory::{self, Rig};
-use mambalite_hil::labgrid::{Coordinator, Session};
+use mambalite_hil::labgrid::{Coordinator, Session, Wanted};
 
 use super::boards::Bench;
 
@@ -26,6 +26,10 @@ pub(crate) struct Choice {
     /// that --rig names, or all with a tag `board`.
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "bench")]
     labgrid: Option<String>,
+    /// Queues with --labgrid for a place that has these tags, whichever is free first; several for
+    /// several rigs, as --reserve board=KIND --reserve board=KIND,row=2.
+    #[arg(long, value_name = "KEY=VALUE,...", requires = "labgrid")]
+    reserve: Vec<String>,
 }
 
 /// Rigs, and the places of labgrid that they are.
@@ -45,7 +49,11 @@ impl Choice {
     ) -> Result<Rigs> {
         if let Some(address) = &self.labgrid {
             let coordinator = Coordinator::find(address)?;
-            let session = Session::acquire(coordinator, &self.names, boards, wait, interrupt)?;
+            let wanted = Wanted {
+                places: &self.names,
+                reserve: &self.reserve,
+            };
+            let session = Session::acquire(coordinator, wanted, boards, wait, interrupt)?;
             return Ok(Rigs {
                 rigs: session.rigs().to_vec(),
                 session: Some(session),

@@ -10,6 +10,7 @@ use super::{Meter, PowerControl, Rig};
 use crate::board::{Board, Boards, Reach};
 use crate::config::{self, Fault, Table, nearest};
 use crate::error::Result;
+use crate::transport::RFC2217;
 
 /// Supply that a Power Profiler Kit II gives or measures, millivolts.
 const SUPPLY_MV: core::ops::RangeInclusive<u16> = 800..=5000;
@@ -114,6 +115,7 @@ fn is_port_name(word: &str) -> bool {
 pub(super) fn check(entry: &Entry<'_>, known: &Known, today: Date) -> Vec<Fault> {
     let mut faults = Vec::new();
     check_words(entry, &mut faults);
+    check_network_port(entry, &mut faults);
     check_board(entry, known, &mut faults);
     check_meter(entry, &mut faults);
     check_power(entry, &mut faults);
@@ -187,6 +189,24 @@ fn check_words(entry: &Entry<'_>, faults: &mut Vec<Fault>) {
             format!("timeout-multiplier is none of {from} to {to}"),
         );
     }
+}
+
+fn check_network_port(entry: &Entry<'_>, faults: &mut Vec<Fault>) {
+    let address = entry.rig.network_port.as_deref();
+    if let Some(address) = address.filter(|it| !is_network_port(it)) {
+        let words =
+            format!("network-port is `{address}`: write `host:port` or `{RFC2217}host:port`");
+        faults.push(Fault::error(entry.place(&["network-port"]), words));
+    }
+}
+
+/// Reports whether this is the address of a serial port at another computer.
+fn is_network_port(address: &str) -> bool {
+    let address = address.strip_prefix(RFC2217).unwrap_or(address);
+    let parts = address.rsplit_once(':');
+    parts.is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains("//") && port.parse::<u16>().is_ok_and(|it| it > 0)
+    })
 }
 
 fn check_board(entry: &Entry<'_>, known: &Known, faults: &mut Vec<Fault>) {

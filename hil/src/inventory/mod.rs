@@ -27,9 +27,10 @@ pub struct Rig {
     pub probe: Option<ProbeId>,
     /// The serial port; none where the probe or SSH carries the frames.
     pub port: Option<PortId>,
-    /// A serial port behind TCP instead, as `host:port`; bytes as they are, no RFC 2217.
+    /// A serial port at another computer instead: `host:port` of one that is served as plain bytes,
+    /// `rfc2217://host:port` of one whose rate is set over the line.
     pub network_port: Option<String>,
-    /// Its rate in baud; found by a link test where it is not stated.
+    /// The rate in baud; of `port` found by a link test where it is not stated.
     pub baud: Option<u32>,
     /// Host of a board behind SSH, instead of that of `board.toml`.
     pub host: Option<String>,

@@ -16,8 +16,10 @@ use crate::interrupt::Interrupt;
 
 const PROGRAM: &str = "labgrid-client";
 
-/// How long one question may take.
+/// How long one question may take that the coordinator answers at once.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The least that a question needs which may take long: the client starts slowly.
+pub(super) const PATIENCE_MIN: Duration = Duration::from_secs(10);
 /// How often the process is looked at.
 const POLL: Duration = Duration::from_millis(20);
 /// Most bytes of an answer.
@@ -89,6 +91,18 @@ impl Coordinator {
         holder: &Holder,
         interrupt: &Interrupt,
     ) -> Result<String> {
+        self.ask_within(PATIENCE, place, words, holder, interrupt)
+    }
+
+    /// As [`Coordinator::ask`], of what may take up to `patience`.
+    pub(super) fn ask_within(
+        &self,
+        patience: Duration,
+        place: Option<&str>,
+        words: &[&str],
+        holder: &Holder,
+        interrupt: &Interrupt,
+    ) -> Result<String> {
         interrupt.check()?;
         let what = format!(
             "{PROGRAM} -x {}{} {}",
@@ -126,12 +140,9 @@ impl Coordinator {
             if let Some(status) = running.0.try_wait().map_err(fail)? {
                 break status;
             }
-            if start.elapsed() > PATIENCE {
-                return Err(LabgridError::Silent {
-                    what,
-                    after: PATIENCE,
-                }
-                .into());
+            if start.elapsed() > patience {
+                let after = patience;
+                return Err(LabgridError::Silent { what, after }.into());
             }
             wait(POLL, interrupt)?;
         };

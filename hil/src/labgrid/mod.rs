@@ -6,6 +6,7 @@
 mod client;
 mod holder;
 mod place;
+mod reservation;
 
 use std::time::{Duration, Instant};
 
@@ -64,6 +65,24 @@ pub enum LabgridError {
         /// Who has it, as host and user.
         holder: String,
     },
+    /// No place that fits a reservation became free.
+    #[error(
+        "reserve a place of labgrid with {filter}: none within {} s; `labgrid-client reservations` \
+         lists who waits, `labgrid-client who` who has places; wait longer with `--wait`",
+        after.as_secs()
+    )]
+    Unreserved {
+        /// The tags asked for.
+        filter: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// A filter of a reservation is none.
+    #[error("reserve a place of labgrid with `{filter}`: write tags as KEY=VALUE,KEY=VALUE")]
+    Filter {
+        /// The words.
+        filter: String,
+    },
     /// A place cannot be used as a rig.
     #[error("use place `{place}` of labgrid: {cause}")]
     Unfit {
@@ -79,12 +98,21 @@ impl LabgridError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Client { .. } | Self::Busy { .. } => EXIT_MISSING,
+            Self::Client { .. } | Self::Busy { .. } | Self::Unreserved { .. } => EXIT_MISSING,
             Self::Silent { .. } => EXIT_TIMEOUT,
-            Self::UnknownPlace { .. } | Self::Unfit { .. } => EXIT_INPUT,
+            Self::UnknownPlace { .. } | Self::Unfit { .. } | Self::Filter { .. } => EXIT_INPUT,
             Self::NoPlaces => EXIT_NOTHING,
         }
     }
+}
+
+/// Which places are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// By name.
+    pub places: &'a [String],
+    /// By tags, each as `KEY=VALUE,KEY=VALUE`: one place that has them all, whichever is free first.
+    pub reserve: &'a [String],
 }
 
 /// Places that are held. Dropping it releases them.
@@ -93,14 +121,16 @@ pub struct Session {
     coordinator: Coordinator,
     holder: Holder,
     places: Vec<String>,
+    /// Tokens of reservations.
+    reservations: Vec<String>,
     rigs: Vec<Rig>,
 }
 
 impl Session {
-    /// Acquires places, or all with a tag `board` where none is named, and reads them. A place
-    /// that another has is waited for, `patience` for all of them together; one that was left by
-    /// a process of this computer that is gone is taken back. When one cannot be had, or Ctrl-C
-    /// comes, all are released.
+    /// Acquires the places that are wanted, or all with a tag `board` where none is, and reads them.
+    /// A place that another has is waited for, `patience` for all of them together, in the
+    /// coordinator's queue where it is reserved by its tags; one that was left by a process of this
+    /// computer that is gone is taken back. When one cannot be had, or Ctrl-C comes, all are released.
     ///
     /// The tag `board` names the kind of board, the other tags become tags as `key=value`.
     ///
@@ -109,7 +139,7 @@ impl Session {
     /// [`Error::File`](crate::Error::File) for a rig that breaks the rules of rig files.
     pub fn acquire(
         coordinator: Coordinator,
-        places: &[String],
+        wanted: Wanted<'_>,
         boards: &Boards,
         patience: Duration,
         interrupt: &Interrupt,
@@ -119,16 +149,18 @@ impl Session {
             coordinator,
             holder,
             places: Vec::new(),
+            reservations: Vec::new(),
             rigs: Vec::new(),
         };
-        let mut names = places.to_vec();
+        let end = Instant::now() + patience;
+        let mut names = wanted.places.to_vec();
+        names.extend(session.reserve(wanted.reserve, patience, interrupt)?);
         if names.is_empty() {
             names = session.places_with_boards(interrupt)?;
         }
         // In one order everywhere: two runs that want the same places do not wait for each other.
         names.sort();
         names.dedup();
-        let end = Instant::now() + patience;
         for name in &names {
             session.acquire_place(name, end, interrupt)?;
         }
@@ -158,7 +190,8 @@ impl Session {
             let released = self.release_from(&name, &self.holder.to_string());
             outcome = outcome.and(released);
         }
-        outcome
+        // After the places: a reservation whose place is held stays.
+        outcome.and(self.cancel_reservations())
     }
 
     fn release_from(&self, place: &str, holder: &str) -> Result<()> {
@@ -209,6 +242,14 @@ impl Session {
                             let rig = self.read(&place, interrupt)?;
                             self.rigs.push(rig);
                             return Ok(());
+                        }
+                        Err(error) if is_reserved(&error) => {
+                            self.places.pop();
+                            if Instant::now() >= end {
+                                let (place, holder) = (name.to_owned(), RESERVED.to_owned());
+                                return Err(LabgridError::Busy { place, holder }.into());
+                            }
+                            client::wait(LOOK_AGAIN, interrupt)?;
                         }
                         // Somebody was faster, or it is a fault that stays.
                         Err(error) => {
@@ -274,6 +315,15 @@ impl Session {
         let path = format!("labgrid at {}", self.coordinator.address());
         Ok(Inventory::parse(path.as_ref(), &file, boards, today())?.rigs)
     }
+}
+
+/// Who has a place that is reserved.
+const RESERVED: &str = "a reservation of another";
+
+/// Reports whether a place was not to be had because another has reserved it.
+fn is_reserved(error: &crate::Error) -> bool {
+    matches!(error, crate::Error::Labgrid(LabgridError::Client { cause, .. })
+        if cause.contains("was not reserved for"))
 }
 
 impl Drop for Session {

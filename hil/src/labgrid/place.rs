@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inventory::hardware::Plugged;
 use crate::inventory::{ProbeId, Rig};
+use crate::transport::RFC2217;
 
 /// The tag that names the kind of board.
 pub(super) const BOARD: &str = "board";
@@ -120,19 +121,21 @@ pub(super) fn rig(
         .collect();
     if let Some(port) = one_of(resources, "NetworkSerialPort")? {
         // What labgrid takes where nothing is stated is RFC 2217.
-        if port.protocol.as_deref() != Some("raw") {
-            return Err(
-                "its serial port speaks RFC 2217; export it as NetworkSerialPort with \
-                 `protocol: raw`, or put its USB serial number into a rig file"
-                    .to_owned(),
-            );
-        }
+        let scheme = match port.protocol.as_deref() {
+            Some("raw") => "",
+            Some("rfc2217") | None => RFC2217,
+            Some(other) => {
+                return Err(format!(
+                    "its serial port speaks `{other}`, not a protocol that is known"
+                ));
+            }
+        };
         let (Some(host), Some(number)) = (&port.host, port.port) else {
             return Err(
                 "its serial port is not there; is it plugged in at the exporter?".to_owned(),
             );
         };
-        rig.network_port = Some(format!("{host}:{number}"));
+        rig.network_port = Some(format!("{scheme}{host}:{number}"));
         rig.baud = port.speed;
     }
     if let Some(computer) = one_of(resources, "NetworkService")? {
@@ -250,6 +253,14 @@ mod tests {
         assert_eq!(rig.probe.as_ref().unwrap().serial, "42");
         let text = file(core::slice::from_ref(&rig)).unwrap();
         assert!(text.contains("network-port = \"lab:4001\""), "{text}");
+        for page in [
+            PAGE.replace("protocol: raw", "protocol: rfc2217"),
+            PAGE.replace("        protocol: raw\n", ""),
+        ] {
+            let rig = super::rig(&place(), &resources(&page).unwrap(), &plugged(), "here");
+            let port = rig.unwrap().network_port.unwrap();
+            assert_eq!(port, "rfc2217://lab:4001");
+        }
     }
 
     #[test]
@@ -257,14 +268,9 @@ mod tests {
         let second = "    - NetworkSerialPort:\n        port: 4002\n        host: lab\n        protocol: raw\n";
         for (page, here, word) in [
             (
-                PAGE.replace("protocol: raw", "protocol: rfc2217"),
+                PAGE.replace("protocol: raw", "protocol: xmodem"),
                 "here",
-                "RFC 2217",
-            ),
-            (
-                PAGE.replace("        protocol: raw\n", ""),
-                "here",
-                "RFC 2217",
+                "`xmodem`",
             ),
             (
                 PAGE.replace("port: 4001", "port: null"),

@@ -4,10 +4,12 @@ mod damaged;
 mod pipe;
 mod ports;
 mod queue;
+mod rfc2217;
 mod rtt;
 mod serial;
 mod steady;
 mod tcp;
+mod telnet;
 
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use crate::error::Result;
 pub use damaged::Damaged;
 pub use pipe::Pipe;
 pub use ports::{FoundPort, PortError, PortList, find_port, list_ports};
+pub use rfc2217::{RFC2217, RemoteSerial};
 pub(crate) use rtt::RttEnds;
 pub use rtt::RttLine;
 pub use serial::{BAUD_DEFAULT, Serial};

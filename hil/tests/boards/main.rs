@@ -27,5 +27,6 @@ mod qemu_program;
 mod qemu_run;
 mod rated;
 mod rates;
+mod remote_serial;
 mod scripted;
 mod serial;

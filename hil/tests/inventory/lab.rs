@@ -23,6 +23,10 @@ computer:
   NetworkService:
     address: 127.0.0.2
     username: root
+spare:
+  NetworkService:
+    address: 127.0.0.3
+    username: root
 ";
 
 /// Ends with the lab.

@@ -7,7 +7,7 @@ use mambalite_hil::Error;
 use mambalite_hil::board::Boards;
 use mambalite_hil::error::{EXIT_INPUT, EXIT_MISSING, EXIT_NOTHING};
 use mambalite_hil::interrupt::Interrupt;
-use mambalite_hil::labgrid::{Coordinator, LabgridError, Session};
+use mambalite_hil::labgrid::{Coordinator, LabgridError, Session, Wanted};
 
 use crate::lab::{Lab, client};
 
@@ -32,7 +32,67 @@ fn acquire_until(
 ) -> Result<Session, Error> {
     let coordinator = Coordinator::with_client(&lab.address, &client().unwrap());
     let places: Vec<_> = places.iter().map(|&place| place.to_owned()).collect();
-    Session::acquire(coordinator, &places, &boards(), patience, interrupt)
+    let wanted = Wanted {
+        places: &places,
+        reserve: &[],
+    };
+    Session::acquire(coordinator, wanted, &boards(), patience, interrupt)
+}
+
+fn reserve(lab: &Lab, filters: &[&str], patience: Duration) -> Result<Session, Error> {
+    let coordinator = Coordinator::with_client(&lab.address, &client().unwrap());
+    let filters: Vec<_> = filters.iter().map(|&filter| filter.to_owned()).collect();
+    let wanted = Wanted {
+        places: &[],
+        reserve: &filters,
+    };
+    let interrupt = Interrupt::default();
+    Session::acquire(coordinator, wanted, &boards(), patience, &interrupt)
+}
+
+#[test]
+fn whichever_place_fits_and_is_free_is_reserved_and_given_back() {
+    let Some(lab) = Lab::start() else { return };
+    lab.place("a", "computer", &[BOARD, "row=1"]);
+    lab.place("b", "spare", &[BOARD, "row=2"]);
+    lab.say("kim", &["-p", "a", "acquire"]);
+    let session = reserve(&lab, &[BOARD], NOW).unwrap();
+    assert_eq!(session.rigs()[0].name, "b");
+    // Nothing else fits, and nobody gives anything back.
+    let error = reserve(&lab, &["board=jetson-orin-nano,row=1"], NOW).unwrap_err();
+    assert!(error.to_string().contains("row=1: none within"), "{error}");
+    assert_eq!(error.exit_code(), EXIT_MISSING);
+    std::thread::scope(|scope| {
+        let later = scope.spawn(|| reserve(&lab, &[BOARD], Duration::from_secs(300)));
+        // Once it is in the queue, the place that becomes free is for it.
+        let start = Instant::now();
+        while lab
+            .say("kim", &["reservations"])
+            .matches("Reservation '")
+            .count()
+            < 2
+        {
+            assert!(start.elapsed() < Duration::from_secs(60));
+        }
+        lab.say("kim", &["-p", "a", "release"]);
+        let later = later.join().unwrap().unwrap();
+        assert_eq!(later.rigs()[0].name, "a");
+        later.release().unwrap();
+    });
+    session.release().unwrap();
+    assert_eq!((lab.holder("a"), lab.holder("b")), (None, None));
+    assert_eq!(lab.say("kim", &["reservations"]), "", "all given up");
+    // What a person has reserved is not taken.
+    lab.say("kim", &["reserve", "row=2"]);
+    let error = acquire(&lab, &["b"], NOW).unwrap_err();
+    assert!(
+        error.to_string().contains("reservation of another"),
+        "{error}"
+    );
+    for filter in ["", "board", "board=x,", "--prio=9"] {
+        let error = reserve(&lab, &[filter], NOW).unwrap_err();
+        assert_eq!(error.exit_code(), EXIT_INPUT, "{filter}: {error}");
+    }
 }
 
 #[test]
@@ -128,10 +188,22 @@ fn what_cannot_be_a_rig_is_refused_and_released() {
 fn a_coordinator_that_is_not_there_is_missing() {
     let Some(client) = client() else { return };
     let coordinator = Coordinator::with_client("127.0.0.1:1", &client);
-    let error = Session::acquire(coordinator, &[], &boards(), NOW, &Interrupt::default());
+    let error = Session::acquire(
+        coordinator,
+        Wanted::default(),
+        &boards(),
+        NOW,
+        &Interrupt::default(),
+    );
     let error = error.unwrap_err();
     assert_eq!(error.exit_code(), EXIT_MISSING, "{error}");
     let coordinator = Coordinator::with_client("127.0.0.1:1", Path::new("/nowhere/labgrid-client"));
-    let error = Session::acquire(coordinator, &[], &boards(), NOW, &Interrupt::default());
+    let error = Session::acquire(
+        coordinator,
+        Wanted::default(),
+        &boards(),
+        NOW,
+        &Interrupt::default(),
+    );
     assert_eq!(error.unwrap_err().exit_code(), EXIT_MISSING);
 }

@@ -76,6 +76,18 @@ const FAULTS: &[(&str, &str, usize, &str)] = &[
         "`hil boards scan`",
     ),
     (
+        "port = { serial = \"066BFF01\", interface = 2 }",
+        "network-port = \"telnet://lab:4001\"",
+        10,
+        "write `host:port` or `rfc2217://host:port`",
+    ),
+    (
+        "port = { serial = \"066BFF01\", interface = 2 }",
+        "network-port = \"lab\"",
+        10,
+        "network-port is `lab`",
+    ),
+    (
         "{ serial = \"066BFF01\", interface = 2 }",
         "\"COM3\"",
         10,
