@@ -177,10 +177,10 @@ impl<'a> Exercise<'a> {
     ) -> Result<()> {
         let total = self.work.tasks.iter().map(|task| self.bytes(task)).sum();
         watch.begin(Stage::Stream, total);
-        machine.reach(Point::begin(Stage::Stream));
         gauge.begin(&mut device.link, report, self.interrupt);
         // From here on the samples are of the pictures.
         device.link.sensors(true)?;
+        machine.reach(Point::begin(Stage::Stream));
         let mut done = 0;
         for task in &self.work.tasks {
             let stitched =

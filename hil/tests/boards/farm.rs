@@ -277,9 +277,20 @@ fn qemu_ten_rigs_of_seven_kinds_pass_in_one_run() {
     assert_eq!(instructions[0], instructions[1]);
 }
 
-/// Variable with the number of runs with random faults; the suite has time for few.
+/// Variable with the number of runs with random faults, or with the first and the one after the last,
+/// as `100..200`; the suite has time for few.
 const RUNS: &str = "HIL_TEST_RUNS";
 const RUNS_IN_THE_SUITE: u64 = 2;
+
+/// Returns the runs that are wanted.
+fn runs() -> core::ops::Range<u64> {
+    let Ok(words) = std::env::var(RUNS) else {
+        return 0..RUNS_IN_THE_SUITE;
+    };
+    let (first, end) = words.split_once("..").unwrap_or(("0", &words));
+    let number = |word: &str| word.parse().expect("HIL_TEST_RUNS is N or M..N");
+    number(first)..number(end)
+}
 
 /// Returns the processes that this one has started and that still run.
 fn children() -> usize {
@@ -296,10 +307,9 @@ fn qemu_random_faults_one_run_after_the_other_are_told_apart_and_leave_nothing()
     if !can_run() {
         return;
     }
-    let runs = std::env::var(RUNS).ok().and_then(|it| it.parse().ok());
     let farm = Farm::with_picture(Farm::new().folder, 64, 48);
     let names = ["m4", "m7"];
-    for run in 0..runs.unwrap_or(RUNS_IN_THE_SUITE) {
+    for run in runs() {
         let rigs = [("m4", "qemu-mps2-an386"), ("m7", "qemu-mps2-an500")];
         let mut order = farm.order(rigs.map(|(name, board)| rig(name, board)).to_vec());
         for (rig, step) in order.rigs.iter_mut().zip([7, 11]) {
