@@ -180,11 +180,7 @@ impl Flasher for Qemu {
         };
         let mut at = address;
         for block in bytes.chunks(BLOCK) {
-            self.interrupt.check()?;
-            let found = self
-                .stub()
-                .and_then(|gdb| gdb.read(at, block.len()))
-                .map_err(fail)?;
+            let found = self.read_back(at, block.len())?;
             if let Some(i) = found.iter().zip(block).position(|(a, b)| a != b) {
                 let place = at.wrapping_add(i as u32);
                 return Err(fail(format!("verify: wrong byte at {place:#010x}")));
@@ -193,6 +189,22 @@ impl Flasher for Qemu {
             at = at.wrapping_add(block.len() as u32);
         }
         Ok(())
+    }
+
+    fn read_back(&mut self, address: u32, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            self.interrupt.check()?;
+            let at = address.wrapping_add(bytes.len() as u32);
+            let block = (len - bytes.len()).min(BLOCK);
+            let read = self.stub().and_then(|gdb| gdb.read(at, block));
+            bytes.extend(read.map_err(|cause| Error::Flash {
+                address: at,
+                len: block,
+                cause,
+            })?);
+        }
+        Ok(bytes)
     }
 
     fn reset(&mut self) -> Result<()> {
