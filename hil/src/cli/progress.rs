@@ -50,6 +50,7 @@ impl Observer for Bars {
         self.end(rig);
         let counts = match stage {
             Stage::Build => "{human_pos} crates {elapsed}",
+            Stage::Operators => "{human_pos} checks {elapsed}",
             Stage::Flash => "{wide_bar} {bytes}/{total_bytes} {elapsed}",
             Stage::Stream => "{wide_bar} {bytes}/{total_bytes} {elapsed} (left {eta})",
             Stage::Controls => "{wide_bar} {human_pos}/{human_len} {elapsed}",

@@ -5,7 +5,7 @@ mod gdb;
 mod qmp;
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -24,6 +24,21 @@ const START: Duration = Duration::from_secs(20);
 /// Longest path of a folder with sockets: that of a unix socket (`sun_path` less its final NUL)
 /// less the socket's own name.
 const SOCKET_FOLDER_MAX: usize = 107 - 4;
+
+/// Returns machine and version of the emulator that plays a board, as `mps2-an386, QEMU emulator version
+/// 7.2.0`; nothing for a real board.
+#[must_use]
+pub fn describe_emulator(board: &Board) -> Option<String> {
+    let machine = board.emulated()?;
+    let program = match board.memory() {
+        Some(_) => command::program(&board.target).name(),
+        None => crate::ssh::EMULATOR,
+    };
+    let output = Command::new(program).arg("--version").output().ok();
+    let words = output.map(|it| String::from_utf8_lossy(&it.stdout).into_owned());
+    let version = words.as_deref().and_then(|it| it.lines().next());
+    Some(format!("{machine}, {}", version.unwrap_or(program)))
+}
 
 /// A running emulator; dropping it ends it.
 ///

@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use storage::Storage;
 
 pub use connection::Destination;
+pub(crate) use loopback::EMULATOR;
 pub use loopback::{Loopback, SERVER, missing_packages};
 
 /// Names of the files on the far side.
