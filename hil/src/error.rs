@@ -413,6 +413,9 @@ pub enum Error {
     /// The history of runs cannot be used.
     #[error(transparent)]
     History(#[from] crate::history::HistoryError),
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] mambalite_hil_certificate::key::KeyError),
     /// A certificate cannot be made.
     #[error(transparent)]
     Certify(Box<crate::certify::CertifyError>),
@@ -428,6 +431,7 @@ impl Error {
         match self {
             Self::Read { .. }
             | Self::Certify(_)
+            | Self::Key(_)
             | Self::ReportFile { .. }
             | Self::Write { .. }
             | Self::File(_)

@@ -5,23 +5,23 @@ use std::io::Read;
 use std::path::Path;
 use std::time::SystemTime;
 
+use mambalite_hil_certificate::Suite;
+use mambalite_hil_certificate::bundle::sbom_sha256;
 use mambalite_hil_certificate::check;
 use mambalite_hil_certificate::predicate::{
     Board as BoardFacts, Firmware, Health, Identity, Link, Model as ModelFacts, Policy, Predicate,
     SCHEMA, Soak, SuiteFacts, Totals,
 };
-use mambalite_hil_certificate::Suite;
-use mambalite_hil_certificate::bundle::sbom_sha256;
 use mambalite_kernels::{Layer, Model, Precision};
 use sha2::{Digest, Sha256};
 
+use super::examine::Examined;
 use super::session::Failure;
 use super::{Case, Source, Work, ulp};
 use crate::board::Board;
 use crate::error::{EXIT_MISMATCH, EXIT_PASS, EXIT_REFUSED, Error, Result};
 use crate::qemu;
 use crate::run::describe;
-use crate::suite::accumulators;
 use crate::verdict::Stage;
 
 /// Changes beside the commit that are named; more are counted.
@@ -31,8 +31,8 @@ const CHANGES_NAMED: usize = 20;
 pub(super) struct Draft {
     /// What was found so far.
     pub(super) predicate: Predicate,
-    /// In words, what is wrong with what was found.
-    pub(super) faults: Vec<String>,
+    /// What the board showed, which becomes part of it in the end.
+    pub(super) found: Examined,
     /// Why the board did not come to the end, and where.
     pub(super) failure: Option<(Stage, Failure)>,
     /// The rules that it breaks, and everything else that speaks against a signature.
@@ -72,11 +72,7 @@ impl Draft {
                 firmware_sha256: String::new(),
                 passed: false,
             },
-            soak: Soak {
-                rounds: 0,
-                jobs: 0,
-                failed: 0,
-            },
+            soak: Soak::default(),
             link: Link::default(),
             chain: None,
             sbom_sha256: sbom_sha256(&work.made.sbom),
@@ -84,7 +80,7 @@ impl Draft {
         };
         let mut draft = Self {
             predicate,
-            faults: Vec::new(),
+            found: Examined::default(),
             failure: None,
             reasons: Vec::new(),
             source: work.source.clone(),
@@ -107,7 +103,7 @@ impl Draft {
         ] {
             if before != now {
                 let fault = format!("chain: the {what} of the certificate before is {before}");
-                self.faults.push(fault);
+                self.reasons.push(fault);
             }
         }
         self.predicate.chain = Some(previous.clone());
@@ -119,7 +115,7 @@ impl Draft {
             let pictures = cases.iter().map(|case| &case.picture);
             self.predicate.ulp = Some(ulp::histogram(model, pictures)?);
         } else {
-            self.predicate.accumulators = accumulators::bounds(model);
+            self.predicate.accumulators = Vec::new();
         }
         Ok(())
     }
@@ -127,17 +123,25 @@ impl Draft {
     /// Ends it: the source must be what it was, the log is hashed, and every reason not to sign is
     /// listed.
     pub(super) fn end(&mut self, source: &Source, log: &Path) -> Result<()> {
-        let identity = &mut self.predicate.identity;
-        identity.finished = now();
-        self.predicate.log_sha256 = match std::fs::read(log) {
+        let found = core::mem::take(&mut self.found);
+        let predicate = &mut self.predicate;
+        predicate.operators = found.operators;
+        predicate.results = found.results;
+        predicate.totals = found.totals;
+        predicate.soak = found.soak;
+        predicate.link = found.link;
+        predicate.controls = found.controls;
+        predicate.identity.finished = now();
+        predicate.log_sha256 = match std::fs::read(log) {
             Ok(bytes) => hex::encode(Sha256::digest(bytes)),
             Err(_) => String::new(),
         };
-        self.reasons = self.dirt(source);
+        let dirt = self.dirt(source);
+        self.reasons.extend(dirt);
         if let Some((stage, failure)) = &self.failure {
             self.reasons.push(describe_failure(*stage, failure));
         }
-        self.reasons.append(&mut self.faults);
+        self.reasons.extend(found.faults);
         let violations = check::predicate(&self.predicate).into_iter();
         let of_suite = check::against_suite(&self.predicate, &self.suite).into_iter();
         let rules = violations.chain(of_suite).map(|it| it.to_string());
@@ -148,7 +152,13 @@ impl Draft {
     /// Lists what the source had beside its commit, before or after.
     fn dirt(&self, after: &Source) -> Vec<String> {
         let mut changes = self.source.changes.clone();
-        changes.extend(after.changes.iter().filter(|it| !self.source.changes.contains(it)).cloned());
+        changes.extend(
+            after
+                .changes
+                .iter()
+                .filter(|it| !self.source.changes.contains(it))
+                .cloned(),
+        );
         let mut dirt = Vec::new();
         if after.commit != self.source.commit {
             dirt.push(format!("dirty: the commit became {}", after.commit));
@@ -178,7 +188,11 @@ impl Draft {
 fn describe_failure(stage: Stage, failure: &Failure) -> String {
     let crash = failure.crash.as_ref();
     let crash = crash.map_or(String::new(), |it| format!("; it crashed: {}", it.cause));
-    format!("the board failed at {}: {}{crash}", stage.word(), failure.error)
+    format!(
+        "the board failed at {}: {}{crash}",
+        stage.word(),
+        failure.error
+    )
 }
 
 fn identity(source: &Source) -> Result<Identity> {

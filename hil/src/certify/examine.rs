@@ -2,8 +2,9 @@
 
 use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
-use mambalite_hil_certificate::predicate::{Control, Link, Soak, Totals, Verdict, VectorResult};
-use mambalite_hil_certificate::Predicate;
+use mambalite_hil_certificate::predicate::{
+    Control, Link, Operator, Soak, Totals, VectorResult, Verdict,
+};
 use sha2::{Digest, Sha256};
 
 use super::operators;
@@ -25,6 +26,25 @@ pub const FIRMWARE_WORD: &str = "firmware word";
 /// Bytes of a word.
 const WORD: usize = 4;
 
+/// What a board showed, as a certificate has it.
+#[derive(Debug, Clone, Default)]
+pub struct Examined {
+    /// Its operators.
+    pub operators: Vec<Operator>,
+    /// The vectors of the first round.
+    pub results: Vec<VectorResult>,
+    /// Sums of both.
+    pub totals: Totals,
+    /// The rounds after it.
+    pub soak: Soak,
+    /// What the line lost and got again, before the controls.
+    pub link: Link,
+    /// Faults on purpose.
+    pub controls: Vec<Control>,
+    /// In words, what is wrong.
+    pub faults: Vec<String>,
+}
+
 /// A board that runs and is introduced, and what it is to show.
 pub struct Examination<'a, 'm, T> {
     /// The board, with `file` in its memory.
@@ -45,75 +65,29 @@ pub struct Examination<'a, 'm, T> {
 
 impl<T: Transport> Examination<'_, '_, T> {
     /// Runs everything, and fills in what was found; what was found before an error is there too.
-    /// `faults` gets in words what is wrong.
     ///
     /// # Errors
     /// Those of the link and the flasher.
-    pub fn run(
-        &mut self,
-        predicate: &mut Predicate,
-        faults: &mut Vec<String>,
-        watch: &Watch<'_>,
-    ) -> Result<()> {
+    pub fn run(&mut self, found: &mut Examined, watch: &Watch<'_>) -> Result<()> {
         watch.begin(Stage::Operators, 0);
-        let checked = operators::run(&mut self.device.link, &mut |done, _| {
-            watch.reach(done as u64);
-        })?;
-        (predicate.operators, _) = (checked.0, faults.extend(checked.1));
+        let mut progress = |done, _| watch.reach(done as u64);
+        (found.operators, found.faults) = operators::run(&mut self.device.link, &mut progress)?;
         watch.end();
         let rounds = u64::from(self.soak) + 1;
         let bytes: u64 = self.cases.iter().map(Case::len_bytes).sum();
         watch.begin(Stage::Stream, rounds * bytes);
         let mut done = 0;
-        let frames_bad = self.vectors(predicate, faults, (&mut done, watch))?;
-        let frames_bad = self.soak(predicate, faults, (&mut done, watch))?.or(frames_bad);
-        watch.end();
-        predicate.link = link(self.device.link.counters(), frames_bad.unwrap_or(0));
-        self.controls(predicate, faults, watch)
-    }
-
-    /// Runs all vectors once; returns the damaged frames that the board counted.
-    fn vectors(
-        &mut self,
-        predicate: &mut Predicate,
-        faults: &mut Vec<String>,
-        (done, watch): (&mut u64, &Watch<'_>),
-    ) -> Result<Option<u32>> {
-        let mut frames_bad = None;
-        for case in self.cases {
-            let checked = self.check(case, (&mut *done, watch))?;
-            frames_bad = Some(checked.result.frames_bad);
-            let result = case.result(&checked);
-            if result.verdict != Verdict::Pass {
-                faults.push(case.describe(&checked));
-            }
-            predicate.results.push(result);
-        }
-        predicate.totals = totals(predicate);
-        Ok(frames_bad)
-    }
-
-    /// Runs all vectors again and again.
-    fn soak(
-        &mut self,
-        predicate: &mut Predicate,
-        faults: &mut Vec<String>,
-        (done, watch): (&mut u64, &Watch<'_>),
-    ) -> Result<Option<u32>> {
-        let (mut frames_bad, soak) = (None, &mut predicate.soak);
-        for round in 1..=self.soak {
+        for round in 0..=self.soak {
             for case in self.cases {
-                let checked = self.check(case, (&mut *done, watch))?;
-                frames_bad = Some(checked.result.frames_bad);
-                soak.jobs += 1;
-                if case.result(&checked).verdict != Verdict::Pass {
-                    soak.failed += 1;
-                    faults.push(format!("soak round {round}: {}", case.describe(&checked)));
-                }
+                let checked = self.check(case, (&mut done, watch))?;
+                found.take(round, case, &checked);
+                found.link = link(self.device.link.counters(), checked.result.frames_bad);
             }
-            soak.rounds = round;
+            found.soak.rounds = round;
         }
-        Ok(frames_bad)
+        watch.end();
+        found.totals = totals(found);
+        self.controls(found, watch)
     }
 
     fn check(&mut self, case: &Case, (done, watch): (&mut u64, &Watch<'_>)) -> Result<Checked> {
@@ -127,12 +101,7 @@ impl<T: Transport> Examination<'_, '_, T> {
     }
 
     /// Lets faults in, each of which must be seen.
-    fn controls(
-        &mut self,
-        predicate: &mut Predicate,
-        faults: &mut Vec<String>,
-        watch: &Watch<'_>,
-    ) -> Result<()> {
+    fn controls(&mut self, found: &mut Examined, watch: &Watch<'_>) -> Result<()> {
         watch.begin(Stage::Controls, controls::COUNT as u64 + 1);
         let Some(picture) = subject(self.cases) else {
             return Ok(());
@@ -141,7 +110,9 @@ impl<T: Transport> Examination<'_, '_, T> {
         let good = self.device.check(&picture, &mut |_, _| ())?;
         if !good.comparison.is_equal() {
             // Faults on top of a fault prove nothing.
-            faults.push("no deliberate faults: the board is wrong without them".to_owned());
+            found
+                .faults
+                .push("no deliberate faults: the board is wrong without them".to_owned());
             return Ok(());
         }
         let model = self.pieces.iter().find(|it| it.0.store == Store::Model);
@@ -155,7 +126,7 @@ impl<T: Transport> Examination<'_, '_, T> {
         };
         let mut reports = controls::run(&mut subject, &mut |done| watch.reach(done))?;
         reports.push(self.firmware_word()?);
-        predicate.controls = reports.into_iter().map(control).collect();
+        found.controls = reports.into_iter().map(control).collect();
         watch.end();
         Ok(())
     }
@@ -200,6 +171,27 @@ impl<T: Transport> Examination<'_, '_, T> {
     }
 }
 
+impl Examined {
+    /// Takes what became of a vector: in the first round, number 0, as its result.
+    fn take(&mut self, round: u32, case: &Case, checked: &Checked) {
+        let result = case.result(checked);
+        let passed = result.verdict == Verdict::Pass;
+        let what = case.describe(checked);
+        if round == 0 {
+            self.results.push(result);
+            if !passed {
+                self.faults.push(what);
+            }
+            return;
+        }
+        self.soak.jobs += 1;
+        if !passed {
+            self.soak.failed += 1;
+            self.faults.push(format!("soak round {round}: {what}"));
+        }
+    }
+}
+
 /// Returns the picture of the controls: the largest.
 pub(super) fn subject(cases: &[Case]) -> Option<&Picture> {
     let largest = cases.iter().max_by_key(|case| case.len_bytes());
@@ -215,10 +207,10 @@ fn control(report: ControlReport) -> Control {
     }
 }
 
-/// Sums up what operators and vectors found.
-fn totals(predicate: &Predicate) -> Totals {
-    let operators = predicate.operators.iter().map(|it| (it.verdict, 1));
-    let vectors = predicate.results.iter().map(|it| (it.verdict, it.attempts));
+/// Sums up what operators and vectors showed.
+fn totals(found: &Examined) -> Totals {
+    let operators = found.operators.iter().map(|it| (it.verdict, 1));
+    let vectors = found.results.iter().map(|it| (it.verdict, it.attempts));
     let mut totals = Totals::default();
     for (verdict, attempts) in operators.chain(vectors) {
         match verdict {
@@ -226,7 +218,7 @@ fn totals(predicate: &Predicate) -> Totals {
             Verdict::Skip => totals.skipped += 1,
             Verdict::Fail => totals.failed += 1,
         }
-        totals.flaky += usize::from(verdict == Verdict::Pass && attempts > 1);
+        totals.flaky += usize::from(attempts > 1);
     }
     totals
 }

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use mambalite_hil_certificate::Suite;
 use mambalite_hil_certificate::bundle;
 use mambalite_hil_certificate::key::SigningKey;
 use mambalite_hil_certificate::predicate::{Predicate, Previous};
-use mambalite_hil_certificate::{Refusal, Suite};
+use mambalite_hil_certificate::trust::Trust;
 use mambalite_kernels::Model;
 use serde::Serialize;
 
@@ -44,7 +45,8 @@ impl Names {
     }
 
     fn path(&self, endings: &[&str]) -> PathBuf {
-        self.folder.join(format!("{}.{}", self.stem, endings.join(".")))
+        self.folder
+            .join(format!("{}.{}", self.stem, endings.join(".")))
     }
 }
 
@@ -120,7 +122,16 @@ pub(super) fn suite_bytes(suite: &Suite) -> Result<Vec<u8>> {
 /// Reads the certificate to chain to.
 ///
 /// # Errors
-/// [`Error::Read`]; [`CertifyError::Previous`] when it is none.
-pub(super) fn previous(path: &Path) -> Result<(Predicate, Previous)> {
-    todo!()
+/// [`Error::Read`]; [`CertifyError::Previous`] when it is none that is trusted.
+pub(super) fn previous(path: &Path, trust: &Trust) -> Result<(Predicate, Previous)> {
+    let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
+    let before = bundle::verify(&text, trust).map_err(|refusal| CertifyError::Previous {
+        path: path.to_owned(),
+        cause: refusal.to_string(),
+    })?;
+    let previous = Previous {
+        id: before.predicate.identity.id.clone(),
+        sha256: before.sha256,
+    };
+    Ok((before.predicate, previous))
 }

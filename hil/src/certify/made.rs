@@ -89,7 +89,9 @@ fn flags(toolchain: &Toolchain, board: &Board, boards: &Boards) -> Result<Vec<St
     };
     let command =
         toolchain.cargo_build_firmware(&board.target, board.target_cpu.as_deref(), &folders);
-    let arguments = command.get_args().map(|it| it.to_string_lossy().into_owned());
+    let arguments = command
+        .get_args()
+        .map(|it| it.to_string_lossy().into_owned());
     let mut flags = vec![format!("cargo {}", arguments.collect::<Vec<_>>().join(" "))];
     for (name, value) in command.get_envs() {
         let (name, value) = (name.to_string_lossy(), value.map(|it| it.to_string_lossy()));
@@ -194,11 +196,17 @@ mod tests {
         std::fs::write(out.join("other.rs"), "a").unwrap();
         let scripts = linker_scripts(&[out]).unwrap();
         assert_eq!(scripts.len(), 1);
-        assert_eq!(scripts["cortex-m-rt/link.x"], hex::encode(Sha256::digest("a")));
+        assert_eq!(
+            scripts["cortex-m-rt/link.x"],
+            hex::encode(Sha256::digest("a"))
+        );
     }
 
     #[test]
     fn the_release_is_a_line_of_its_own() {
-        assert_eq!(release("rustc 1.96.0 (a b)\nrelease: 1.96.0\nLLVM version: 2"), "1.96.0");
+        assert_eq!(
+            release("rustc 1.96.0 (a b)\nrelease: 1.96.0\nLLVM version: 2"),
+            "1.96.0"
+        );
     }
 }

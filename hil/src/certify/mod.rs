@@ -24,6 +24,7 @@ use mambalite::model_file::ModelFile;
 use mambalite::registry;
 use mambalite_hil_certificate::key::SigningKey;
 use mambalite_hil_certificate::predicate::{Predicate, Previous, Waiver};
+use mambalite_hil_certificate::trust::Trust;
 use mambalite_kernels::Precision;
 
 use crate::backend::Wanted;
@@ -42,7 +43,7 @@ use session::Session;
 use vectors::suite;
 
 pub use error::CertifyError;
-pub use examine::{Examination, FIRMWARE_WORD};
+pub use examine::{Examination, Examined, FIRMWARE_WORD};
 pub use operators::SEEDS;
 pub use source::Source;
 pub use vectors::Case;
@@ -67,6 +68,8 @@ pub struct Order {
     pub waivers: Vec<Waiver>,
     /// The certificate before.
     pub previous: Option<PathBuf>,
+    /// Who may have signed it.
+    pub trust: Trust,
     /// What signs.
     pub key: SigningKey,
     /// Folder of the certificates.
@@ -125,7 +128,7 @@ pub fn run(
     let stands = stands(order, boards)?;
     let files = models(order)?;
     let previous = match &order.previous {
-        Some(path) => Some(files::previous(path)?),
+        Some(path) => Some(files::previous(path, &order.trust)?),
         None => None,
     };
     std::fs::create_dir_all(&order.out).map_err(Error::write(&order.out))?;
@@ -192,7 +195,7 @@ impl Work<'_> {
             log: names.unsigned_log(),
             interrupt: &interrupt,
         };
-        let failure = session.run(&mut draft.predicate, &mut draft.faults, watch);
+        let failure = session.run(&mut draft.predicate, &mut draft.found, watch);
         watch.end();
         if let Some(failure) = failure {
             if matches!(failure.error, Error::Interrupted) {

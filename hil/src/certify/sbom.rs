@@ -210,11 +210,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-fn component(
-    package: &Package,
-    is_linked: bool,
-    sums: &BTreeMap<(&str, &str), &str>,
-) -> Value {
+fn component(package: &Package, is_linked: bool, sums: &BTreeMap<(&str, &str), &str>) -> Value {
     // What runs while the firmware is built, macros and build scripts, is no part of it.
     let scope = if is_linked { "required" } else { "excluded" };
     let mut component = json!({
@@ -276,9 +272,7 @@ mod tests {
             json!({ "id": format!("id-{name}"), "name": name, "version": "1.0.0",
                     "license": license, "repository": null, "targets": [{ "kind": [kind] }] })
         };
-        let needs = |name: &str, kind: Option<&str>| {
-            json!({ "pkg": format!("id-{name}"), "dep_kinds": [{ "kind": kind }] })
-        };
+        let needs = |name: &str, kind: Option<&str>| json!({ "pkg": format!("id-{name}"), "dep_kinds": [{ "kind": kind }] });
         let text = json!({
             "packages": [
                 package("fw", "bin", None), package("a", "lib", Some("MIT/Apache-2.0")),
@@ -311,17 +305,25 @@ mod tests {
             .map(|it| (it["name"].as_str().unwrap(), it["scope"].as_str().unwrap()))
             .collect();
         let (yes, no) = ("required", "excluded");
-        assert_eq!(scopes, [("a", yes), ("b", no), ("m", no), ("rust-core", yes)]);
+        assert_eq!(
+            scopes,
+            [("a", yes), ("b", no), ("m", no), ("rust-core", yes)]
+        );
         let a = &bill["components"][0];
         assert_eq!(a["hashes"][0]["content"], "5a");
         assert_eq!(a["licenses"][0]["expression"], "MIT OR Apache-2.0");
         assert_eq!(bill["metadata"]["component"]["hashes"][0]["content"], "e1f");
         let of_firmware = bill["dependencies"].as_array().unwrap().iter();
-        let of_firmware = of_firmware.clone().find(|it| it["ref"] == "pkg:cargo/fw@1.0.0");
+        let of_firmware = of_firmware
+            .clone()
+            .find(|it| it["ref"] == "pkg:cargo/fw@1.0.0");
         let needed = json!(["pkg:cargo/a@1.0.0", "pkg:cargo/b@1.0.0"]);
         assert_eq!(of_firmware.unwrap()["dependsOn"], needed);
         assert_eq!(bill, of(&metadata(), subject).unwrap());
-        let other = Subject { package: "x", ..subject };
+        let other = Subject {
+            package: "x",
+            ..subject
+        };
         assert!(of(&metadata(), other).is_err() && of(b"{}", subject).is_err());
     }
 }

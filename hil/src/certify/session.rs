@@ -8,7 +8,7 @@ use mambalite_hil_certificate::{Predicate, Suite};
 use mambalite_kernels::Model;
 use sha2::{Digest, Sha256};
 
-use super::examine::{self, Examination};
+use super::examine::{self, Examination, Examined};
 use super::{Case, Order};
 use crate::bench::{AnyLine, Bench};
 use crate::board::Board;
@@ -63,7 +63,7 @@ impl<'a> Session<'a> {
     pub(super) fn run(
         &self,
         predicate: &mut Predicate,
-        faults: &mut Vec<String>,
+        found: &mut Examined,
         watch: &Watch<'_>,
     ) -> Option<Failure> {
         let references = References::new(self.model);
@@ -88,7 +88,7 @@ impl<'a> Session<'a> {
                     soak: self.order.soak,
                     interrupt: self.interrupt,
                 };
-                examination.run(predicate, faults, watch)
+                examination.run(found, watch)
             });
         let lines = bench.finish();
         let error = outcome.err()?;
@@ -117,12 +117,7 @@ impl<'a> Session<'a> {
     }
 
     /// Lets a firmware compute a small picture.
-    fn compute(
-        &self,
-        image: &Image,
-        references: &References<'a>,
-        watch: &Watch<'_>,
-    ) -> Result<()> {
+    fn compute(&self, image: &Image, references: &References<'a>, watch: &Watch<'_>) -> Result<()> {
         let Some(picture) = examine::subject(self.suite.1) else {
             return Ok(());
         };

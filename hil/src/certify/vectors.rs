@@ -1,7 +1,10 @@
 //! The vectors of a suite as pictures, and what a board made of them.
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
 use mambalite_hil_certificate::Suite;
 use mambalite_hil_certificate::predicate::{VectorResult, Verdict};
@@ -10,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::CertifyError;
 use crate::device::Checked;
+use crate::error::{Error, Result};
 
 /// A vector that can be run.
 #[derive(Debug, Clone)]
@@ -80,6 +84,24 @@ impl Case {
         };
         format!("vector {}: {what}", self.vector.id)
     }
+}
+
+/// Reads a suite from a file, or makes the one that follows from the model.
+///
+/// # Errors
+/// [`Error::Read`]; [`CertifyError::Suite`] when it contradicts itself, or is of another model.
+pub(super) fn suite(path: Option<&Path>, _name: &str, file: &ModelFile) -> Result<Suite> {
+    let fail = |cause: String| CertifyError::Suite {
+        path: path.map(Path::to_owned),
+        cause,
+    };
+    let path = path.ok_or_else(|| fail("state --vectors".to_owned()))?;
+    let text = std::fs::read(path).map_err(Error::read(path))?;
+    let suite: Suite = serde_json::from_slice(&text).map_err(|error| fail(error.to_string()))?;
+    if suite.model_sha256 != hex::encode(file.model().sha256()) {
+        return Err(fail("it is of another model".to_owned()).into());
+    }
+    Ok(suite)
 }
 
 fn sha256(bytes: &[u8]) -> String {

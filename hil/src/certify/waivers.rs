@@ -30,7 +30,7 @@ struct Entry {
 ///
 /// # Errors
 /// [`CertifyError::Waivers`] when it cannot be read or has other keys.
-pub(super) fn read(path: &Path) -> Result<Vec<Waiver>, CertifyError> {
+pub fn read(path: &Path) -> Result<Vec<Waiver>, CertifyError> {
     let fail = |cause: String| CertifyError::Waivers {
         path: path.to_owned(),
         cause,

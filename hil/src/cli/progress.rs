@@ -40,7 +40,7 @@ impl Bars {
     }
 
     /// Prints above the bars.
-    fn print(&self, print: impl FnOnce()) {
+    pub(crate) fn print(&self, print: impl FnOnce()) {
         self.all.suspend(print);
     }
 }

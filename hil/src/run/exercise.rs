@@ -155,8 +155,7 @@ impl<'a> Exercise<'a> {
         let info = device.link.hello()?;
         report.device = Some((&info).into());
         let (build_id, model) = (&self.image.build_id, self.work.model);
-        self.stand
-            .check_identity(&info, build_id, &model.sha256())
+        self.stand.check_identity(&info, build_id, &model.sha256())
     }
 
     /// Sends every picture, then the faults.
