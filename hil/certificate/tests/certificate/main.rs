@@ -1,0 +1,4 @@
+//! Certificates through their whole life: signed, read, forged.
+
+mod bundle;
+mod fixture;
