@@ -339,7 +339,7 @@ pub struct Health {
 }
 
 /// All vectors again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Soak {
     /// Rounds through the suite.

@@ -12,6 +12,8 @@ mod operators;
 mod sbom;
 mod session;
 mod source;
+#[cfg(test)]
+mod tests;
 mod ulp;
 mod vectors;
 mod waivers;
@@ -44,6 +46,7 @@ use vectors::suite;
 
 pub use error::CertifyError;
 pub use examine::{Examination, Examined, FIRMWARE_WORD};
+pub use files::read_trust;
 pub use operators::SEEDS;
 pub use source::Source;
 pub use vectors::Case;
@@ -87,7 +90,7 @@ pub struct Order {
 }
 
 /// What became of one certificate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outcome {
     /// Rig.
     pub rig: String,
@@ -203,8 +206,8 @@ impl Work<'_> {
             }
             draft.failure = Some((watch.stage(), failure));
         }
-        draft.end(&Source::inspect(&order.repository)?, &names.unsigned_log())?;
-        files::write(draft, &suite, (self.made, &order.key), &names)
+        draft.end(&Source::inspect(&order.repository)?, &names.unsigned_log());
+        files::write(draft, &suite, (&self.made.sbom, &order.key), &names)
     }
 }
 
