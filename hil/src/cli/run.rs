@@ -202,7 +202,7 @@ fn command_line() -> String {
         .join(" ")
 }
 
-fn precision_parser() -> impl TypedValueParser<Value = Precision> {
+pub(super) fn precision_parser() -> impl TypedValueParser<Value = Precision> {
     PossibleValuesParser::new(Precision::ALL.map(Precision::name))
         .try_map(|name| name.parse::<Precision>())
 }
