@@ -13,6 +13,7 @@ mod quarantine;
 mod report;
 mod rigs;
 mod run;
+mod vectors;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -69,6 +70,7 @@ enum Command {
     Meter(meter::Cmd),
     #[command(subcommand)]
     Quarantine(quarantine::Cmd),
+    Vectors(vectors::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -87,6 +89,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Faults(cmd) => cmd.run(output),
         Command::Meter(cmd) => cmd.run(output),
         Command::Quarantine(cmd) => cmd.run(output),
+        Command::Vectors(cmd) => cmd.run(output),
     }));
     ExitCode::from(match outcome {
         Ok(outcome) => exit_code(outcome, output),
