@@ -31,6 +31,8 @@ pub const EXIT_LINK: u8 = 7;
 pub const EXIT_FLAKY: u8 = 8;
 /// The firmware took a fault or ended.
 pub const EXIT_CRASH: u8 = 9;
+/// A certificate is not signed, or not accepted.
+pub const EXIT_REFUSED: u8 = 10;
 /// The user stopped the run (128 + SIGINT).
 pub const EXIT_INTERRUPTED: u8 = 130;
 
@@ -411,6 +413,12 @@ pub enum Error {
     /// The history of runs cannot be used.
     #[error(transparent)]
     History(#[from] crate::history::HistoryError),
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] mambalite_hil_certificate::key::KeyError),
+    /// A certificate cannot be made.
+    #[error(transparent)]
+    Certify(Box<crate::certify::CertifyError>),
     /// The user stopped the run.
     #[error("interrupted")]
     Interrupted,
@@ -422,6 +430,8 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Read { .. }
+            | Self::Certify(_)
+            | Self::Key(_)
             | Self::ReportFile { .. }
             | Self::Write { .. }
             | Self::File(_)

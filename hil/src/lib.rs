@@ -8,6 +8,7 @@
 pub mod backend;
 pub mod bench;
 pub mod board;
+pub mod certify;
 pub mod compare;
 pub mod config;
 pub mod controls;

@@ -2,6 +2,7 @@
 
 mod bisect;
 mod boards;
+mod certify;
 mod faults;
 mod history;
 mod lease;
@@ -35,6 +36,7 @@ Exit codes:
   7    flashing or the line failed
   8    every bit is equal, but only at a second attempt
   9    the firmware took a fault or ended
+  10   a certificate is not signed, or not accepted; the reasons are listed
   130  stopped by Ctrl-C
 
 Results go to stdout, everything else to stderr. With --json each line of stdout is one object
@@ -54,6 +56,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Cmd),
+    Certify(certify::Cmd),
     History(history::Cmd),
     Bisect(bisect::Cmd),
     Report(report::Cmd),
@@ -74,6 +77,7 @@ pub(crate) fn main() -> ExitCode {
     let output = Output { json };
     let outcome = catch_unwind(AssertUnwindSafe(|| match command {
         Command::Run(cmd) => cmd.run(output),
+        Command::Certify(cmd) => cmd.run(output),
         Command::History(cmd) => cmd.run(output),
         Command::Bisect(cmd) => cmd.run(output),
         Command::Report(cmd) => cmd.run(output),

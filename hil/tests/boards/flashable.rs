@@ -98,6 +98,11 @@ impl Flasher for Flashable {
         Ok(())
     }
 
+    fn read_back(&mut self, at: u32, len: usize) -> Result<Vec<u8>> {
+        let at = (at - MODEL_ADDRESS) as usize;
+        Ok(self.model[at..at + len].to_vec())
+    }
+
     fn reset(&mut self) -> Result<()> {
         self.halt();
         Ok(())

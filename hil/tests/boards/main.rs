@@ -5,6 +5,7 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod checks;
 mod clean_line;
 mod controls;
 mod damaged_line;
