@@ -41,6 +41,7 @@ pub mod state;
 pub mod supply;
 pub mod transport;
 pub mod verdict;
+pub mod verify;
 pub mod watch;
 
 pub use error::{Error, Result};

@@ -47,6 +47,7 @@ pub use examine::{Examination, Examined, FIRMWARE_WORD};
 pub use operators::SEEDS;
 pub use source::Source;
 pub use vectors::Case;
+pub(crate) use vectors::{layers_sha256, sha256};
 pub use waivers::read as read_waivers;
 
 /// What is to be certified.

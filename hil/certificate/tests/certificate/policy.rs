@@ -99,13 +99,6 @@ const FIRMWARE: &[Case] = &[
         "firmware.flashed[0].read-back-sha256",
     ),
     (
-        |it| {
-            it.firmware.flashed[1].sha256 = "0".repeat(64);
-            it.firmware.flashed[1].read_back_sha256 = "0".repeat(64);
-        },
-        "firmware.flashed[1].sha256",
-    ),
-    (
         |it| it.firmware.flashed[0].bytes = 0,
         "firmware.flashed[0].bytes",
     ),
@@ -124,6 +117,17 @@ const FIRMWARE: &[Case] = &[
     (
         |it| drop(it.firmware.flashed.pop()),
         "firmware.flashed: 0 models",
+    ),
+    (
+        |it| it.firmware.flashed.push(it.firmware.flashed[1].clone()),
+        "firmware.flashed: 2 models",
+    ),
+    (
+        |it| {
+            it.firmware.flashed.swap(0, 1);
+            it.firmware.flashed[1].address = Some(1 << 30);
+        },
+        "firmware.flashed: the model is not the last",
     ),
     (
         |it| it.firmware.flashed[0].address = None,
