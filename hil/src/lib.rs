@@ -34,6 +34,7 @@ pub mod qemu;
 pub mod recovery;
 pub mod reference;
 pub mod report;
+pub mod requirements;
 pub mod run;
 pub mod scratch;
 pub mod ssh;

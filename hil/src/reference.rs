@@ -76,21 +76,21 @@ pub fn run(model: &Model<'_>, picture: &Picture) -> Result<Reference> {
     Ok(Reference { output, digests })
 }
 
-/// Runs `model` over `picture` with the reference of every operator and no variant.
+/// Runs `model` over `picture` as the specification says: its own kernels, none of their variants.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_plain(model: &Model<'_>, picture: &Picture) -> Result<Reference> {
+pub fn specification(model: &Model<'_>, picture: &Picture) -> Result<Reference> {
     match model.precision() {
-        Precision::F32 => run_plain_in::<Float<f32>>(model, picture),
-        Precision::W8A16 => run_plain_in::<Fixed<i16>>(model, picture),
-        Precision::W8A8 => run_plain_in::<Fixed<i8>>(model, picture),
+        Precision::F32 => specified::<Float<f32>>(model, picture),
+        Precision::W8A16 => specified::<Fixed<i16>>(model, picture),
+        Precision::W8A8 => specified::<Fixed<i8>>(model, picture),
     }
 }
 
-fn run_plain_in<A: Arithmetic>(model: &Model<'_>, picture: &Picture) -> Result<Reference> {
-    let (width, height) = (picture.width(), picture.height());
+fn specified<A: Arithmetic>(model: &Model<'_>, picture: &Picture) -> Result<Reference> {
     let kernels = Kernels::<A>::reference();
+    let (width, height) = (picture.width(), picture.height());
     let arena_bytes = Plan::with_kernels(&kernels, model, width).arena_bytes;
     let mut arena = vec![0_u64; arena_bytes.div_ceil(size_of::<u64>())];
     let whole = Part::whole(model.config());
@@ -100,8 +100,7 @@ fn run_plain_in<A: Arithmetic>(model: &Model<'_>, picture: &Picture) -> Result<R
     let mut output = Vec::new();
     for row in picture.rows() {
         let mut sink = |_: usize, row: &[u8]| output.extend_from_slice(row);
-        let pushed = run.push_row(row, &mut digests, &mut sink);
-        pushed.map_err(failed)?;
+        run.push_row(row, &mut digests, &mut sink).map_err(failed)?;
     }
     let digests = digests.as_slice().to_vec();
     Ok(Reference { output, digests })
@@ -137,12 +136,6 @@ impl Tap for Keep {
     }
 }
 
-fn failed(cause: impl core::fmt::Display) -> Error {
-    Error::Reference {
-        cause: cause.to_string(),
-    }
-}
-
 fn execute(model: &Model<'_>, picture: &Picture, tap: &mut impl Tap) -> Result<Vec<u8>> {
     let (width, height) = (picture.width(), picture.height());
     let arena_bytes = Plan::new(model, width).arena_bytes;
@@ -154,4 +147,10 @@ fn execute(model: &Model<'_>, picture: &Picture, tap: &mut impl Tap) -> Result<V
         run.push_row(row, tap, &mut sink).map_err(failed)?;
     }
     Ok(output)
+}
+
+fn failed(cause: impl core::fmt::Display) -> Error {
+    Error::Reference {
+        cause: cause.to_string(),
+    }
 }

@@ -44,6 +44,7 @@ use vectors::suite;
 
 pub use error::CertifyError;
 pub use examine::{Examination, Examined, FIRMWARE_WORD};
+pub use files::read_trust;
 pub use operators::SEEDS;
 pub use source::Source;
 pub use vectors::Case;

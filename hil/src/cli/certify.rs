@@ -114,7 +114,7 @@ impl Cmd {
         let key = self.key.unwrap_or_else(|| state.root().join(KEY));
         let key = SigningKey::read(&key)?;
         let trust = match &self.trust {
-            Some(path) => Trust::read(path)?,
+            Some(path) => certify::read_trust(path)?,
             None => Trust::in_key(key.public().clone()),
         };
         let waivers = match &self.waivers {

@@ -6,6 +6,8 @@ use clap::Args;
 use mambalite_hil::board::Boards;
 use mambalite_hil::certify;
 use mambalite_hil::interrupt::Interrupt;
+use mambalite_hil::report::certificate_page;
+use mambalite_hil::state;
 use mambalite_hil::verify::{self, Order, Report, Step, Word};
 use mambalite_hil::{Error, Result};
 use mambalite_hil_certificate::key::PublicKey;
@@ -20,7 +22,7 @@ Examples:
   hil verify board.intoto.jsonl --key lab.key.pub
   hil verify board.intoto.jsonl --trust trust.toml --elf firmware.elf
   hil verify board.intoto.jsonl --trust trust.toml --vectors suite.json --model my.mls
-  hil verify board.intoto.jsonl --key lab.key.pub --rerun
+  hil verify board.intoto.jsonl --key lab.key.pub --rerun --page board.html
 
 Exit codes:
   0   accepted
@@ -55,6 +57,9 @@ pub(crate) struct Cmd {
     /// Computes with the kernels' reference only.
     #[arg(long)]
     no_independent: bool,
+    /// Writes a page for people, of a certificate that is accepted.
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
     /// Runs the firmware again, on a virtual board; it is built where --elf does not name it.
     #[arg(long)]
     rerun: bool,
@@ -114,6 +119,13 @@ impl Cmd {
         let bars = Bars::new(output);
         let report = verify::run(&order, boards.as_ref(), &interrupt, &bars)?;
         show(output, &report);
+        if let (Some(path), Some(certificate), true) =
+            (&self.page, &report.certificate, report.is_accepted())
+        {
+            let page = certificate_page(certificate, &report.steps);
+            state::write(path, page.as_bytes())?;
+            eprintln!("{}", path.display());
+        }
         Ok(report.exit_code())
     }
 }

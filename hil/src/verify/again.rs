@@ -32,11 +32,11 @@ impl Expected {
 /// Computes every picture.
 ///
 /// # Errors
-/// As [`reference::run_plain`].
+/// As [`reference::specification`].
 pub(super) fn reference(file: &ModelFile, pictures: &[&Picture]) -> Result<Vec<Reference>> {
     let model = file.model();
     let all = pictures.iter();
-    all.map(|picture| reference::run_plain(&model, picture))
+    all.map(|picture| reference::specification(&model, picture))
         .collect()
 }
 

@@ -10,6 +10,8 @@ mod independent;
 mod material;
 mod report;
 mod rerun;
+#[cfg(test)]
+mod tests;
 pub mod trust_file;
 
 use std::path::{Path, PathBuf};
