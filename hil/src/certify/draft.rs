@@ -22,6 +22,8 @@ use crate::board::Board;
 use crate::error::{EXIT_MISMATCH, EXIT_PASS, EXIT_REFUSED, Error, Result};
 use crate::qemu;
 use crate::run::describe;
+use crate::suite;
+use crate::suite::accumulators;
 use crate::verdict::Stage;
 
 /// Changes beside the commit that are named; more are counted.
@@ -78,16 +80,21 @@ impl Draft {
             sbom_sha256: sbom_sha256(&work.made.sbom),
             log_sha256: String::new(),
         };
-        let mut draft = Self {
+        let mut draft = Self::new(predicate, work.source.clone(), suite.clone());
+        draft.chain(work);
+        Ok(draft)
+    }
+
+    /// Begins with a predicate whose facts of the board are missing.
+    pub(super) fn new(predicate: Predicate, source: Source, suite: Suite) -> Self {
+        Self {
             predicate,
             found: Examined::default(),
             failure: None,
             reasons: Vec::new(),
-            source: work.source.clone(),
-            suite: suite.clone(),
-        };
-        draft.chain(work);
-        Ok(draft)
+            source,
+            suite,
+        }
     }
 
     /// Adds the certificate before, which must be of the same thing.
@@ -115,14 +122,14 @@ impl Draft {
             let pictures = cases.iter().map(|case| &case.picture);
             self.predicate.ulp = Some(ulp::histogram(model, pictures)?);
         } else {
-            self.predicate.accumulators = Vec::new();
+            self.predicate.accumulators = accumulators(model)?;
         }
         Ok(())
     }
 
     /// Ends it: the source must be what it was, the log is hashed, and every reason not to sign is
     /// listed.
-    pub(super) fn end(&mut self, source: &Source, log: &Path) -> Result<()> {
+    pub(super) fn end(&mut self, source: &Source, log: &Path) {
         let found = core::mem::take(&mut self.found);
         let predicate = &mut self.predicate;
         predicate.operators = found.operators;
@@ -146,7 +153,6 @@ impl Draft {
         let of_suite = check::against_suite(&self.predicate, &self.suite).into_iter();
         let rules = violations.chain(of_suite).map(|it| it.to_string());
         self.reasons.extend(rules);
-        Ok(())
     }
 
     /// Lists what the source had beside its commit, before or after.
@@ -234,7 +240,7 @@ fn model(work: &Work<'_>) -> ModelFacts {
 fn suite_facts(suite: &Suite) -> Result<SuiteFacts> {
     Ok(SuiteFacts {
         root: suite.root.clone(),
-        sha256: hex::encode(Sha256::digest(super::files::suite_bytes(suite)?)),
+        sha256: hex::encode(Sha256::digest(suite::to_file(suite)?)),
         count: suite.vectors.len(),
         classes: suite.classes(),
         seed: suite.seed,

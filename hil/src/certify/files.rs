@@ -9,9 +9,9 @@ use mambalite_hil_certificate::predicate::{Predicate, Previous};
 use mambalite_hil_certificate::trust::Trust;
 use mambalite_kernels::Model;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::draft::Draft;
-use super::made::Made;
 use super::{CertifyError, Order, Outcome};
 use crate::error::{Error, Result};
 use crate::run::Stand;
@@ -33,9 +33,14 @@ impl Names {
         let path = Path::new(&order.model);
         let name = path.file_stem().unwrap_or(path.as_os_str());
         let name = file_name(&name.to_string_lossy());
+        Self::at(&order.out, &format!("{rig}_{name}_{}", model.precision()))
+    }
+
+    /// Takes a folder and the begin of the names.
+    pub(super) fn at(folder: &Path, stem: &str) -> Self {
         Self {
-            folder: order.out.clone(),
-            stem: format!("{rig}_{name}_{}", model.precision()),
+            folder: folder.to_owned(),
+            stem: stem.to_owned(),
         }
     }
 
@@ -67,13 +72,13 @@ struct Unsigned<'a> {
 pub(super) fn write(
     mut draft: Draft,
     suite: &Suite,
-    (made, key): (&Made, &SigningKey),
+    (sbom, key): (&Value, &SigningKey),
     names: &Names,
 ) -> Result<Outcome> {
     let evidence = names.path(&[UNSIGNED, "json"]);
     let mut path = evidence.clone();
     if draft.reasons.is_empty() {
-        match bundle::sign(&draft.predicate, &made.sbom, key) {
+        match bundle::sign(&draft.predicate, sbom, key) {
             Ok(certificate) => path = signed(&certificate, suite, names)?,
             Err(refusal) => draft.reasons = vec![refusal.to_string()],
         }
@@ -99,7 +104,10 @@ pub(super) fn write(
 
 /// Writes a certificate and what stands beside it; returns its path.
 fn signed(certificate: &str, suite: &Suite, names: &Names) -> Result<PathBuf> {
-    state::write(&names.path(&["vectors", "json"]), &suite_bytes(suite)?)?;
+    state::write(
+        &names.path(&["vectors", "json"]),
+        &crate::suite::to_file(suite)?,
+    )?;
     let log = names.path(&["log"]);
     std::fs::rename(names.unsigned_log(), &log).map_err(Error::write(&log))?;
     let path = names.path(&[bundle::EXTENSION]);
@@ -107,16 +115,17 @@ fn signed(certificate: &str, suite: &Suite, names: &Names) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Returns the bytes of the file of a suite.
+/// Reads a file of trusted keys.
 ///
 /// # Errors
-/// [`Error::Report`] when it cannot be written as JSON.
-pub(super) fn suite_bytes(suite: &Suite) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(suite).map_err(|error| Error::Report {
-        cause: error.to_string(),
-    })?;
-    bytes.push(b'\n');
-    Ok(bytes)
+/// [`CertifyError::Trust`].
+pub fn read_trust(path: &Path) -> Result<Trust, CertifyError> {
+    let fail = |cause: String| CertifyError::Trust {
+        path: path.to_owned(),
+        cause,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+    Trust::parse(&text).map_err(|error| fail(error.to_string()))
 }
 
 /// Reads a file of trusted keys.

@@ -12,6 +12,8 @@ mod operators;
 mod sbom;
 mod session;
 mod source;
+#[cfg(test)]
+mod tests;
 mod ulp;
 mod vectors;
 mod waivers;
@@ -89,7 +91,7 @@ pub struct Order {
 }
 
 /// What became of one certificate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outcome {
     /// Rig.
     pub rig: String,
@@ -205,8 +207,8 @@ impl Work<'_> {
             }
             draft.failure = Some((watch.stage(), failure));
         }
-        draft.end(&Source::inspect(&order.repository)?, &names.unsigned_log())?;
-        files::write(draft, &suite, (self.made, &order.key), &names)
+        draft.end(&Source::inspect(&order.repository)?, &names.unsigned_log());
+        files::write(draft, &suite, (&self.made.sbom, &order.key), &names)
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
 use mambalite_hil_certificate::Suite;
@@ -14,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::CertifyError;
 use crate::device::Checked;
 use crate::error::{Error, Result};
+use crate::suite;
 
 /// A vector that can be run.
 #[derive(Debug, Clone)]
@@ -38,8 +37,7 @@ impl Case {
             path: None,
             cause: format!("vector {}: {cause}", vector.id),
         };
-        let data = STANDARD.decode(&vector.pixels);
-        let data = data.map_err(|error| fail(error.to_string()))?;
+        let data = vector.bytes().map_err(|error| fail(error.to_string()))?;
         let (width, height) = (vector.width.into(), vector.height.into());
         let picture = Picture::new(width, height, vector.channels.into(), data);
         Ok(Self {
@@ -96,14 +94,16 @@ impl Case {
 ///
 /// # Errors
 /// [`Error::Read`]; [`CertifyError::Suite`] when it contradicts itself, or is of another model.
-pub(super) fn suite(path: Option<&Path>, _name: &str, file: &ModelFile) -> Result<Suite> {
+pub(super) fn suite(path: Option<&Path>, name: &str, file: &ModelFile) -> Result<Suite> {
+    let Some(path) = path else {
+        return suite::of_model(name, file);
+    };
     let fail = |cause: String| CertifyError::Suite {
-        path: path.map(Path::to_owned),
+        path: Some(path.to_owned()),
         cause,
     };
-    let path = path.ok_or_else(|| fail("state --vectors".to_owned()))?;
     let text = std::fs::read(path).map_err(Error::read(path))?;
-    let suite: Suite = serde_json::from_slice(&text).map_err(|error| fail(error.to_string()))?;
+    let suite = Suite::parse(&text).map_err(|error| fail(error.to_string()))?;
     if suite.model_sha256 != hex::encode(file.model().sha256()) {
         return Err(fail("it is of another model".to_owned()).into());
     }
