@@ -427,6 +427,9 @@ pub enum Error {
     /// A certificate cannot be made.
     #[error(transparent)]
     Certify(Box<crate::certify::CertifyError>),
+    /// A certificate cannot be verified.
+    #[error(transparent)]
+    Verify(Box<crate::verify::VerifyError>),
     /// The user stopped the run.
     #[error("interrupted")]
     Interrupted,
@@ -439,6 +442,7 @@ impl Error {
         match self {
             Self::Read { .. }
             | Self::Certify(_)
+            | Self::Verify(_)
             | Self::Key(_)
             | Self::ReportFile { .. }
             | Self::Suite { .. }

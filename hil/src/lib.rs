@@ -34,6 +34,7 @@ pub mod qemu;
 pub mod recovery;
 pub mod reference;
 pub mod report;
+pub mod requirements;
 pub mod run;
 pub mod scratch;
 pub mod ssh;
@@ -42,6 +43,7 @@ pub mod suite;
 pub mod supply;
 pub mod transport;
 pub mod verdict;
+pub mod verify;
 pub mod watch;
 
 pub use error::{Error, Result};

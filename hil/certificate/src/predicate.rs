@@ -90,7 +90,8 @@ pub struct Identity {
 pub struct Model {
     /// Name or file.
     pub name: String,
-    /// SHA-256 of the model file: dimensions, weights, scales.
+    /// The SHA-256 that the model file holds, of all its bytes but the hash itself: dimensions, weights,
+    /// scales. That of the whole file is the last of [`Firmware::flashed`].
     pub sha256: String,
     /// Number format: `f32`, `w8a16`, `w8a8`.
     pub precision: String,

@@ -105,10 +105,13 @@ pub fn subjects(predicate: &Predicate) -> Vec<Subject> {
         };
         subjects.push(sha256(name, &flashed.sha256));
     }
-    subjects.push(sha256(
-        format!("model/{}", predicate.model.name),
-        &predicate.model.sha256,
-    ));
+    // The hash that a model file holds is of the file with that field zero: what was flashed has the
+    // hash of the whole.
+    let model = predicate.firmware.flashed.iter();
+    for flashed in model.filter(|it| it.what == "model") {
+        let name = format!("model/{}", predicate.model.name);
+        subjects.push(sha256(name, &flashed.sha256));
+    }
     subjects.push(Subject::new(
         "kernels",
         "gitTree",

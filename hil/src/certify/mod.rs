@@ -50,6 +50,7 @@ pub use files::read_trust;
 pub use operators::SEEDS;
 pub use source::Source;
 pub use vectors::Case;
+pub(crate) use vectors::{layers_sha256, sha256};
 pub use waivers::read as read_waivers;
 
 /// What is to be certified.

@@ -46,6 +46,12 @@ impl Case {
         })
     }
 
+    /// Returns its input.
+    #[must_use]
+    pub fn picture(&self) -> &Picture {
+        &self.picture
+    }
+
     /// Returns the bytes of the input.
     pub(super) fn len_bytes(&self) -> u64 {
         self.picture.data().len() as u64
@@ -104,12 +110,13 @@ pub(super) fn suite(path: Option<&Path>, name: &str, file: &ModelFile) -> Result
     Ok(suite)
 }
 
-fn sha256(bytes: &[u8]) -> String {
+/// Returns a SHA-256 in hex.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
 /// Returns the SHA-256 of digests, each as little-endian bytes, as [`Vector::layers_sha256`] has it.
-pub(super) fn layers_sha256(digests: &[u64]) -> String {
+pub(crate) fn layers_sha256(digests: &[u64]) -> String {
     let bytes: Vec<u8> = digests.iter().flat_map(|it| it.to_le_bytes()).collect();
     sha256(&bytes)
 }

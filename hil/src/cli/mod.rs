@@ -5,6 +5,7 @@ mod boards;
 mod certify;
 mod faults;
 mod history;
+mod key;
 mod lease;
 mod meter;
 mod output;
@@ -14,6 +15,7 @@ mod report;
 mod rigs;
 mod run;
 mod vectors;
+mod verify;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -58,6 +60,9 @@ struct Cli {
 enum Command {
     Run(run::Cmd),
     Certify(certify::Cmd),
+    Verify(verify::Cmd),
+    #[command(subcommand)]
+    Key(key::Cmd),
     History(history::Cmd),
     Bisect(bisect::Cmd),
     Report(report::Cmd),
@@ -80,6 +85,8 @@ pub(crate) fn main() -> ExitCode {
     let outcome = catch_unwind(AssertUnwindSafe(|| match command {
         Command::Run(cmd) => cmd.run(output),
         Command::Certify(cmd) => cmd.run(output),
+        Command::Verify(cmd) => cmd.run(output),
+        Command::Key(cmd) => cmd.run(output),
         Command::History(cmd) => cmd.run(output),
         Command::Bisect(cmd) => cmd.run(output),
         Command::Report(cmd) => cmd.run(output),
