@@ -31,6 +31,8 @@ pub const EXIT_LINK: u8 = 7;
 pub const EXIT_FLAKY: u8 = 8;
 /// The firmware took a fault or ended.
 pub const EXIT_CRASH: u8 = 9;
+/// A certificate is not signed, or not accepted.
+pub const EXIT_REFUSED: u8 = 10;
 /// The user stopped the run (128 + SIGINT).
 pub const EXIT_INTERRUPTED: u8 = 130;
 
@@ -408,9 +410,26 @@ pub enum Error {
         /// What is wrong.
         cause: String,
     },
+    /// A file is no suite of vectors.
+    #[error("read the vectors `{}`: {cause}", path.display())]
+    Suite {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with which vector.
+        cause: mambalite_hil_certificate::suite::SuiteError,
+    },
     /// The history of runs cannot be used.
     #[error(transparent)]
     History(#[from] crate::history::HistoryError),
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] mambalite_hil_certificate::key::KeyError),
+    /// A certificate cannot be made.
+    #[error(transparent)]
+    Certify(Box<crate::certify::CertifyError>),
+    /// A certificate cannot be verified.
+    #[error(transparent)]
+    Verify(Box<crate::verify::VerifyError>),
     /// The user stopped the run.
     #[error("interrupted")]
     Interrupted,
@@ -422,7 +441,11 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Read { .. }
+            | Self::Certify(_)
+            | Self::Verify(_)
+            | Self::Key(_)
             | Self::ReportFile { .. }
+            | Self::Suite { .. }
             | Self::Write { .. }
             | Self::File(_)
             | Self::UnknownBoard { .. }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use mambalite_hil_toolchain::{Toolchain, apt_install};
+use mambalite_hil_toolchain::{Folders, Toolchain, apt_install};
 use object::Object;
 use object::elf::{FileHeader32, PT_LOAD};
 use object::read::elf::{ElfFile, ProgramHeader};
@@ -122,31 +122,58 @@ pub fn build(
     progress: &mut dyn FnMut(&str),
 ) -> Result<Image> {
     let workspace = boards.workspace();
-    let (name, folder, read): (&str, _, fn(&Path) -> Result<Image>) = match board.reach {
-        Reach::Flash(_) => (&board.name, boards.folder(&board.name), Image::read),
-        Reach::Ssh(_) | Reach::Loopback(_) => {
-            (AGENT, workspace.join(AGENT_FOLDER), Image::read_program)
-        }
-    };
     let mut make = |package: &Package<'_>| match build {
-        true => compile(board, package, interrupt, progress),
+        true => Ok(compile(boards, board, package, interrupt, progress)?.path),
         false => package.built(board),
     };
-    let mut image = read(&make(&Package {
-        folder,
-        target_folder: workspace.join("target"),
-        name,
-    })?)?;
+    let package = Package::of(boards, board, &workspace.join("target"));
+    let mut image = read(&make(&package)?, board)?;
     if let (Reach::Loopback(_), Wanted::Cuda) = (&board.reach, board.backend) {
-        let repository = workspace.parent().unwrap_or(workspace);
         let path = make(&Package {
-            folder: repository.join(DRIVER_FOLDER),
-            target_folder: repository.join("target"),
+            folder: boards.repository().join(DRIVER_FOLDER),
+            target_folder: boards.repository().join("target"),
             name: DRIVER,
         })?;
         image.driver = Some(std::fs::read(&path).map_err(Error::read(&path))?);
     }
     Ok(image)
+}
+
+/// A build that is looked at more closely.
+#[derive(Debug)]
+pub struct Build {
+    /// What was built.
+    pub image: Image,
+    /// The folders of what the build scripts made, linker scripts among them.
+    pub script_folders: Vec<PathBuf>,
+}
+
+/// Builds the firmware of a board into a target folder; where that is empty, from nothing.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_into(
+    boards: &Boards,
+    board: &Board,
+    target_folder: &Path,
+    interrupt: &Interrupt,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Build> {
+    let package = Package::of(boards, board, target_folder);
+    let compiled = compile(boards, board, &package, interrupt, progress)?;
+    Ok(Build {
+        image: read(&compiled.path, board)?,
+        script_folders: compiled.script_folders,
+    })
+}
+
+/// Returns the folder of the package that is a board's firmware, and its name.
+#[must_use]
+pub fn package<'a>(boards: &Boards, board: &'a Board) -> (PathBuf, &'a str) {
+    match board.reach {
+        Reach::Flash(_) => (boards.folder(&board.name), &board.name),
+        Reach::Ssh(_) | Reach::Loopback(_) => (boards.workspace().join(AGENT_FOLDER), AGENT),
+    }
 }
 
 /// Reads firmware that is there already, for a board.
@@ -189,7 +216,17 @@ struct Package<'a> {
     name: &'a str,
 }
 
-impl Package<'_> {
+impl<'a> Package<'a> {
+    /// Returns the firmware of a board.
+    fn of(boards: &Boards, board: &'a Board, target_folder: &Path) -> Self {
+        let (folder, name) = package(boards, board);
+        Self {
+            folder,
+            target_folder: target_folder.to_owned(),
+            name,
+        }
+    }
+
     /// Returns what an earlier build left.
     fn built(&self, board: &Board) -> Result<PathBuf> {
         let folder = self.target_folder.join(&board.target).join("release");
@@ -216,22 +253,57 @@ pub fn find_toolchain(target: &str) -> Result<Toolchain> {
     })
 }
 
-/// Runs cargo and returns the path of the file, which cargo names.
+/// What cargo says that it made.
+#[derive(Debug, Default)]
+struct Compiled {
+    path: PathBuf,
+    script_folders: Vec<PathBuf>,
+}
+
+impl Compiled {
+    /// Takes one message of cargo; returns the name of the crate that is done.
+    fn take<'m>(&mut self, message: &'m Value, package: &Package<'_>) -> Option<&'m str> {
+        let text = |key: &str| message.get(key).and_then(Value::as_str);
+        match text("reason")? {
+            "build-script-executed" => {
+                self.script_folders
+                    .extend(text("out_dir").map(PathBuf::from));
+                None
+            }
+            "compiler-artifact" => {
+                let files = message.get("filenames").and_then(Value::as_array);
+                let mut files = files.into_iter().flatten().filter_map(Value::as_str);
+                let wanted =
+                    |path: &&str| Path::new(path).file_name() == Some(package.name.as_ref());
+                if let Some(path) = files.find(wanted) {
+                    self.path = path.into();
+                }
+                message.pointer("/target/name").and_then(Value::as_str)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Runs cargo and returns the files that it names.
 fn compile(
+    boards: &Boards,
     board: &Board,
     package: &Package<'_>,
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(&str),
-) -> Result<PathBuf> {
+) -> Result<Compiled> {
     let fail = |log: String| Error::Build {
         board: board.name.clone(),
         log,
     };
     let toolchain = find_toolchain(&board.target)?;
+    let folders = Folders {
+        repository: boards.repository(),
+        target: &package.target_folder,
+    };
     let mut child = toolchain
-        .cargo_build_for(&board.target, board.target_cpu.as_deref())
-        .arg("--target-dir")
-        .arg(&package.target_folder)
+        .cargo_build_firmware(&board.target, board.target_cpu.as_deref(), &folders)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(&package.folder)
         .stdin(Stdio::null())
@@ -241,25 +313,14 @@ fn compile(
         .map_err(|e| fail(format!("start cargo: {e}")))?;
     let words = child.stderr.take();
     let words = std::thread::spawn(move || collect_log(words));
-    let mut built = None;
-    for line in child
-        .stdout
-        .take()
-        .into_iter()
-        .flat_map(|out| BufReader::new(out).lines())
-    {
+    let mut compiled = Compiled::default();
+    let out = child.stdout.take().map(BufReader::new);
+    for line in out.into_iter().flat_map(BufRead::lines) {
         let Ok(line) = line else { break };
         let Ok(message) = serde_json::from_str::<Value>(&line) else {
             continue;
         };
-        if message.get("reason").and_then(Value::as_str) != Some("compiler-artifact") {
-            continue;
-        }
-        let files = message.get("filenames").and_then(Value::as_array);
-        let mut files = files.into_iter().flatten().filter_map(Value::as_str);
-        let wanted = |path: &&str| Path::new(path).file_name() == Some(package.name.as_ref());
-        built = files.find(wanted).map(PathBuf::from).or(built);
-        if let Some(name) = message.pointer("/target/name").and_then(Value::as_str) {
+        if let Some(name) = compiled.take(&message, package) {
             progress(name);
         }
     }
@@ -271,7 +332,10 @@ fn compile(
     if !status.success() {
         return Err(fail(log));
     }
-    built.ok_or_else(|| fail(format!("cargo built no {}", package.name)))
+    if compiled.path.as_os_str().is_empty() {
+        return Err(fail(format!("cargo built no {}", package.name)));
+    }
+    Ok(compiled)
 }
 
 /// Returns the last lines of what cargo says.

@@ -1,8 +1,30 @@
 //! Putting an image and a model on a board.
 
+use sha2::{Digest, Sha256};
+
 use crate::board::{Board, Microcontroller};
 use crate::error::{Error, Result};
 use crate::firmware::Image;
+
+/// What a board keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// The firmware.
+    Program,
+    /// The model.
+    Model,
+}
+
+/// A stretch of what a board keeps: of its memory, or the whole of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// What it is part of.
+    pub store: Store,
+    /// First address; 0 for a file.
+    pub address: u32,
+    /// Bytes.
+    pub len: usize,
+}
 
 /// A way to write the memory of a board and to start it.
 pub trait Flasher {
@@ -18,6 +40,29 @@ pub trait Flasher {
     /// [`Error::Flash`] with the first wrong address, [`Error::Interrupted`].
     fn verify(&mut self, address: u32, bytes: &[u8], progress: &mut dyn FnMut(usize))
     -> Result<()>;
+
+    /// Returns `len` bytes at `address` as they are there. A board may stand still from then on; a
+    /// reset makes it ready to run again.
+    ///
+    /// # Errors
+    /// [`Error::Flash`] when the memory cannot be read, [`Error::Interrupted`].
+    fn read_back(&mut self, address: u32, len: usize) -> Result<Vec<u8>>;
+
+    /// Returns the SHA-256 of a piece as it is there.
+    ///
+    /// # Errors
+    /// As [`Flasher::read_back`].
+    fn digest(&mut self, piece: &Piece) -> Result<[u8; 32]> {
+        Ok(Sha256::digest(self.read_back(piece.address, piece.len)?).into())
+    }
+
+    /// Writes `bytes` into a piece, at an offset; the board is halted.
+    ///
+    /// # Errors
+    /// As [`Flasher::write`].
+    fn patch(&mut self, piece: &Piece, offset: u32, bytes: &[u8]) -> Result<()> {
+        self.write(piece.address.wrapping_add(offset), bytes, &mut |_| ())
+    }
 
     /// Resets the board and leaves it halted before its first instruction.
     ///
@@ -96,6 +141,30 @@ pub fn check_fit(board: &Board, image: &Image, model: &str, model_bytes: &[u8]) 
     Ok(())
 }
 
+/// Returns what a board keeps of firmware and model, and the bytes that are to be there: the firmware by
+/// rising address, the model last.
+#[must_use]
+pub fn pieces<'a>(board: &Board, image: &'a Image, model: &'a [u8]) -> Vec<(Piece, &'a [u8])> {
+    let piece = |store, address, bytes: &'a [u8]| {
+        let len = bytes.len();
+        let piece = Piece {
+            store,
+            address,
+            len,
+        };
+        (piece, bytes)
+    };
+    let segments = image.segments.iter();
+    let mut pieces: Vec<_> = segments
+        .map(|it| piece(Store::Program, it.address, &it.bytes))
+        .collect();
+    if board.memory().is_none() {
+        pieces = vec![piece(Store::Program, 0, &image.elf)];
+    }
+    pieces.push(piece(Store::Model, board.model_address(), model));
+    pieces
+}
+
 /// Writes and verifies firmware and model; `progress` gets bytes done, of
 /// [`flash_work`] in all.
 ///
@@ -170,6 +239,10 @@ mod tests {
             }
         }
 
+        fn read_back(&mut self, at: u32, len: usize) -> Result<Vec<u8>> {
+            Ok(self.bytes[at as usize..][..len].to_vec())
+        }
+
         fn reset(&mut self) -> Result<()> {
             Ok(())
         }
@@ -239,6 +312,13 @@ mod tests {
         assert_eq!(done, flash_work(&image, &model));
         assert_eq!(chip.bytes[3..53], [7; 50]);
         assert_eq!(chip.bytes[64..94], [9; 30]);
+        let pieces = pieces(&board(), &image, &model);
+        assert_eq!(pieces.len(), 2);
+        for (piece, bytes) in &pieces {
+            assert_eq!(chip.digest(piece).unwrap(), *Sha256::digest(bytes));
+        }
+        chip.patch(&pieces[0].0, 2, &[6]).unwrap();
+        assert_eq!(chip.bytes[5], 6);
         chip.spoil = Some(70);
         let error = flash(&mut chip, &memory(), &image, &model, &mut |_| ()).unwrap_err();
         assert_eq!(error.exit_code(), crate::error::EXIT_LINK);

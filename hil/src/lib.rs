@@ -8,6 +8,7 @@
 pub mod backend;
 pub mod bench;
 pub mod board;
+pub mod certify;
 pub mod compare;
 pub mod config;
 pub mod controls;
@@ -33,13 +34,16 @@ pub mod qemu;
 pub mod recovery;
 pub mod reference;
 pub mod report;
+pub mod requirements;
 pub mod run;
 pub mod scratch;
 pub mod ssh;
 pub mod state;
+pub mod suite;
 pub mod supply;
 pub mod transport;
 pub mod verdict;
+pub mod verify;
 pub mod watch;
 
 pub use error::{Error, Result};

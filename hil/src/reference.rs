@@ -4,7 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mambalite::picture::Picture;
-use mambalite_kernels::{Config, Digests, Layer, Model, Plan, Tap, Upscaler, Value};
+use mambalite_kernels::arith::{Arithmetic, Fixed, Float};
+use mambalite_kernels::exec::part::Part;
+use mambalite_kernels::{
+    Config, Digests, Kernels, Layer, Model, Plan, Precision, Stream, Tap, Upscaler, Value,
+};
 
 use crate::error::{Error, Result};
 
@@ -72,6 +76,36 @@ pub fn run(model: &Model<'_>, picture: &Picture) -> Result<Reference> {
     Ok(Reference { output, digests })
 }
 
+/// Runs `model` over `picture` as the specification says: its own kernels, none of their variants.
+///
+/// # Errors
+/// As [`run`].
+pub fn specification(model: &Model<'_>, picture: &Picture) -> Result<Reference> {
+    match model.precision() {
+        Precision::F32 => specified::<Float<f32>>(model, picture),
+        Precision::W8A16 => specified::<Fixed<i16>>(model, picture),
+        Precision::W8A8 => specified::<Fixed<i8>>(model, picture),
+    }
+}
+
+fn specified<A: Arithmetic>(model: &Model<'_>, picture: &Picture) -> Result<Reference> {
+    let kernels = Kernels::<A>::reference();
+    let (width, height) = (picture.width(), picture.height());
+    let arena_bytes = Plan::with_kernels(&kernels, model, width).arena_bytes;
+    let mut arena = vec![0_u64; arena_bytes.div_ceil(size_of::<u64>())];
+    let whole = Part::whole(model.config());
+    let run = Stream::with_kernels(kernels, whole, model, (width, height), &mut arena);
+    let mut run = run.map_err(failed)?;
+    let mut digests = Digests::new(model.config());
+    let mut output = Vec::new();
+    for row in picture.rows() {
+        let mut sink = |_: usize, row: &[u8]| output.extend_from_slice(row);
+        run.push_row(row, &mut digests, &mut sink).map_err(failed)?;
+    }
+    let digests = digests.as_slice().to_vec();
+    Ok(Reference { output, digests })
+}
+
 /// Returns the bits of every value of `layer` in raster order.
 ///
 /// # Errors
@@ -103,17 +137,20 @@ impl Tap for Keep {
 }
 
 fn execute(model: &Model<'_>, picture: &Picture, tap: &mut impl Tap) -> Result<Vec<u8>> {
-    let fail = |cause: &dyn core::fmt::Display| Error::Reference {
-        cause: cause.to_string(),
-    };
     let (width, height) = (picture.width(), picture.height());
     let arena_bytes = Plan::new(model, width).arena_bytes;
     let mut arena = vec![0_u64; arena_bytes.div_ceil(size_of::<u64>())];
-    let mut run = Upscaler::new(model, width, height, &mut arena).map_err(|e| fail(&e))?;
+    let mut run = Upscaler::new(model, width, height, &mut arena).map_err(failed)?;
     let mut output = Vec::new();
     for row in picture.rows() {
         let mut sink = |_: usize, row: &[u8]| output.extend_from_slice(row);
-        run.push_row(row, tap, &mut sink).map_err(|e| fail(&e))?;
+        run.push_row(row, tap, &mut sink).map_err(failed)?;
     }
     Ok(output)
+}
+
+fn failed(cause: impl core::fmt::Display) -> Error {
+    Error::Reference {
+        cause: cause.to_string(),
+    }
 }

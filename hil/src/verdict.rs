@@ -45,6 +45,8 @@ pub enum Stage {
     Flash,
     /// From reset to the board's introduction.
     Handshake,
+    /// The operators of the firmware, checked on the board; counted in checks.
+    Operators,
     /// Pictures to the board and back, compared; counted in bytes.
     Stream,
     /// Deliberate faults; counted in faults.
@@ -120,6 +122,7 @@ impl Stage {
             Self::Start => "start",
             Self::Flash => "flash",
             Self::Handshake => "handshake",
+            Self::Operators => "operators",
             Self::Stream => "stream",
             Self::Controls => "faults",
         }

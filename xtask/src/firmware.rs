@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use mambalite_hil_toolchain::{Toolchain, apt_install};
+use mambalite_hil_toolchain::{Folders, Toolchain, apt_install};
 
 use crate::board::Facts;
 use crate::packages::{self, Purpose};
@@ -63,12 +63,15 @@ pub(crate) fn build(board: &str) -> Result<PathBuf> {
         .map_err(|packages| anyhow!("no toolchain for {target}: {}", apt_install(&packages)))?;
     // The core is stated where the target stands for several.
     let cpu = facts.get("", "target-cpu").ok();
-    process::run(&mut toolchain.cargo_build_for(target, cpu), &folder)?;
-    let elf = repository::firmware()
-        .join("target")
-        .join(target)
-        .join("release")
-        .join(program);
+    // The same folders as the harness has: what one of them built the other takes.
+    let target_folder = repository::firmware().join("target");
+    let folders = Folders {
+        repository: &repository::root(),
+        target: &target_folder,
+    };
+    let mut command = toolchain.cargo_build_firmware(target, cpu, &folders);
+    process::run(&mut command, &folder)?;
+    let elf = target_folder.join(target).join("release").join(program);
     ensure!(elf.is_file(), "the build left no {}", elf.display());
     Ok(elf)
 }

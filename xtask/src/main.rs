@@ -2,6 +2,7 @@
 
 mod bench;
 mod board;
+mod certify;
 mod check;
 mod counts;
 mod demo;
@@ -96,6 +97,12 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Certifies virtual boards in all precisions, from a clean checkout, and verifies the certificates.
+    Certify {
+        /// A board; all virtual ones if none is named.
+        #[arg(long = "board")]
+        boards: Vec<String>,
+    },
     /// Checks what the compiler does not: length of files and functions, words, sizes, headings.
     Tidy,
 }
@@ -118,6 +125,7 @@ fn main() -> ExitCode {
         Task::Exhaustive => exhaustive::run(),
         Task::Miri => miri::run(),
         Task::Soak { runs, seed } => soak::run(runs, seed),
+        Task::Certify { boards } => certify::run(&boards),
         Task::Tidy => tidy::run(),
     };
     let Err(error) = outcome else {

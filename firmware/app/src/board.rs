@@ -69,6 +69,12 @@ pub trait Board {
     /// cycles; `None` where the board can count neither.
     fn cycles(&self) -> Option<u64>;
 
+    /// Returns what [`Board::cycles`] counts in a second of the board's own time, hertz; `None`
+    /// where an operating system changes the clock at will.
+    fn clock_hz(&self) -> Option<u32> {
+        None
+    }
+
     /// Returns the most bytes of the stack in use at any time since reset.
     fn stack_used_bytes(&self) -> u32;
 

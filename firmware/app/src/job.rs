@@ -6,6 +6,7 @@ use mambalite_hil_wire::{Fault, NakReason, Request, Response};
 use mambalite_kernels::{Config, Digests, Layer, Model};
 
 use crate::board::{Board, Port};
+use crate::checks;
 use crate::intake::{Intake, Verdict};
 use crate::link::{Event, Line, Link};
 use crate::log::{info, warning};
@@ -168,6 +169,8 @@ impl<'j, R: Run> Job<'j, R> {
                 desk.answer(&request, line);
                 return Some(End::Idle);
             }
+            // It would need the arena.
+            Request::Check { .. } => checks::refuse(Fault::Busy { job: self.number }, line),
             Request::Hello
             | Request::Echo { .. }
             | Request::Abort { .. }

@@ -11,6 +11,7 @@
 #![cfg_attr(not(test), no_std)]
 
 mod board;
+mod checks;
 mod intake;
 mod job;
 mod link;

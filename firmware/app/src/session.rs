@@ -10,6 +10,7 @@ use mambalite_kernels as kernels;
 use mambalite_kernels::{Layer, Model, ModelError};
 
 use crate::board::{Board, Port};
+use crate::checks;
 use crate::job::{Begin, End, Job, WINDOW_BYTES};
 use crate::link::{Event, Line, Link};
 use crate::log::{info, warning};
@@ -119,6 +120,9 @@ impl<'m, P: Port, B: Board, R: Runner> Session<'m, P, B, R> {
                             trace,
                         });
                     }
+                    Some(Ok(Request::Check { index, seed })) => {
+                        checks::answer(index, seed, self.arena, line);
+                    }
                     Some(Ok(Request::Data { .. })) => line.send(&nak(NakReason::UnknownJob)),
                     Some(Ok(request)) => self.desk.answer(&request, line),
                     Some(Err(_)) | None => line.send(&nak(NakReason::Malformed)),
@@ -163,7 +167,7 @@ impl<B: Board> Desk<'_, B> {
             Request::Sensors { restart } => self.sensors(restart, line),
             Request::LinkTest { offset, bytes } => line.test(offset, bytes),
             Request::SetRate { .. } | Request::KeepRate { .. } => line.change_rate(request),
-            Request::Begin { .. } | Request::Data { .. } => {}
+            Request::Begin { .. } | Request::Data { .. } | Request::Check { .. } => {}
         }
     }
 
@@ -214,6 +218,7 @@ impl<B: Board> Desk<'_, B> {
             max_payload: MAX_PAYLOAD as u16,
             window: WINDOW_BYTES,
             backend: self.board.backend(),
+            clock_hz: self.board.clock_hz(),
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use mambalite_kernels_check::{self as kernels, Case, Mismatch, SEEDS, Test, cases, golden, tests};
+use mambalite_kernels_check::{self as kernels, Case, Found, Mismatch, SEEDS, golden};
 
 use crate::float_mode::{self, Mode};
 
@@ -11,10 +11,8 @@ use crate::float_mode::{self, Mode};
 pub(crate) enum Run {
     /// The floating-point mode that the program starts with.
     FloatMode,
-    /// A case with golden digests.
-    Case(Case),
-    /// A variant of an operator against the specification.
-    Test(Test),
+    /// A case or a test of the kernels.
+    Kernels(kernels::Run),
 }
 
 /// What became of a run.
@@ -35,19 +33,17 @@ pub(crate) enum Failure {
     NoGolden,
     /// Outputs differ from those of the reference kernels.
     Digest { seed: u64, found: u64, golden: u64 },
-    /// A variant is not what the specification is.
-    Variant { seed: u64, mismatch: Mismatch },
+    /// A variant is not what the specification is, or there is too little memory.
+    Kernels { seed: u64, mismatch: Mismatch },
 }
 
 /// Returns all runs.
 pub(crate) fn all() -> impl Iterator<Item = Run> {
-    let cases = cases().map(Run::Case);
-    let tests = tests().map(Run::Test);
-    core::iter::once(Run::FloatMode).chain(cases).chain(tests)
+    core::iter::once(Run::FloatMode).chain(kernels::runs().map(Run::Kernels))
 }
 
 impl Run {
-    /// Runs it on the inputs of a seed, in [`kernels::MEMORY_WORDS`] of memory where a run needs any.
+    /// Runs it on the inputs of a seed, in memory as [`kernels::Run::run`] takes it.
     pub(crate) fn outcome(&self, seed: u64, memory: &mut [u64]) -> Outcome {
         match self {
             Self::FloatMode => match float_mode::mode() {
@@ -55,41 +51,44 @@ impl Run {
                 Some(mode) if mode.is_default() => Outcome::Pass(None),
                 Some(mode) => Outcome::Fail(Failure::Mode(mode)),
             },
-            Self::Case(case) => digest(case, seed),
-            Self::Test(test) => match test.run(seed, memory) {
-                kernels::Outcome::Pass => Outcome::Pass(None),
-                kernels::Outcome::Skip => Outcome::Skip,
-                kernels::Outcome::Fail(mismatch) => {
-                    Outcome::Fail(Failure::Variant { seed, mismatch })
+            Self::Kernels(run) => {
+                if let kernels::Run::Case(case) = run
+                    && let Some(failure) = compare(case, memory)
+                {
+                    return Outcome::Fail(failure);
                 }
-            },
+                match run.run(seed, memory) {
+                    Found::Digest(digest) => Outcome::Pass(Some(digest)),
+                    Found::Equal => Outcome::Pass(None),
+                    Found::Skipped => Outcome::Skip,
+                    Found::Wrong(mismatch) => Outcome::Fail(Failure::Kernels { seed, mismatch }),
+                }
+            }
         }
     }
 }
 
-fn digest(case: &Case, seed: u64) -> Outcome {
+/// Compares a case with its golden digests; returns what is wrong.
+fn compare(case: &Case, memory: &mut [u64]) -> Option<Failure> {
     let Some(digests) = golden(case.name) else {
-        return Outcome::Fail(Failure::NoGolden);
+        return Some(Failure::NoGolden);
     };
-    for (seed, golden) in SEEDS.into_iter().zip(digests) {
-        let found = (case.run)(seed);
-        if found != golden {
-            return Outcome::Fail(Failure::Digest {
-                seed,
-                found,
-                golden,
-            });
-        }
-    }
-    Outcome::Pass(Some((case.run)(seed)))
+    SEEDS.into_iter().zip(digests).find_map(|(seed, golden)| {
+        // Too little memory is told by the run that follows.
+        let found = (case.run_in)(seed, memory)?;
+        (found != golden).then_some(Failure::Digest {
+            seed,
+            found,
+            golden,
+        })
+    })
 }
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FloatMode => f.write_str("float_mode/start"),
-            Self::Case(case) => f.write_str(case.name),
-            Self::Test(test) => write!(f, "{test}"),
+            Self::Kernels(run) => write!(f, "{run}"),
         }
     }
 }
@@ -107,7 +106,7 @@ impl fmt::Display for Failure {
                 f,
                 "digest {found:#018x}, golden {golden:#018x}, seed {seed}"
             ),
-            Self::Variant { seed, mismatch } => write!(f, "{mismatch}, seed {seed}"),
+            Self::Kernels { seed, mismatch } => write!(f, "{mismatch}, seed {seed}"),
         }
     }
 }

@@ -7,7 +7,7 @@
 use core::arch::asm;
 use core::fmt::{self, Write};
 
-use mambalite_kernels_check::MEMORY_WORDS;
+use mambalite_kernels_check::{GOLDEN_WORDS, MEMORY_WORDS};
 
 const SYS_WRITE0: usize = 0x04;
 const SYS_GET_CMDLINE: usize = 0x15;
@@ -79,8 +79,12 @@ fn call(operation: usize, argument: *mut u8) -> usize {
     result
 }
 
-/// Words of memory for tests of variants. A core with little RAM has no variants.
-const WORDS: usize = if cfg!(small_ram) { 0 } else { MEMORY_WORDS };
+/// Words of memory for the runs. A core with little RAM has no variants, only cases.
+const WORDS: usize = if cfg!(small_ram) {
+    GOLDEN_WORDS
+} else {
+    MEMORY_WORDS
+};
 
 /// Runs a program that gets its command line and prints to the host, and ends.
 pub(crate) fn run() -> ! {

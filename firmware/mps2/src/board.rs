@@ -76,6 +76,11 @@ impl Board for Mps2 {
         Some(self.instructions.get())
     }
 
+    /// Instructions a second of the emulator's time.
+    fn clock_hz(&self) -> Option<u32> {
+        1_000_000_000_u32.checked_div(self.machine.instruction_ns)
+    }
+
     fn stack_used_bytes(&self) -> u32 {
         core_facts::stack_used_bytes()
     }

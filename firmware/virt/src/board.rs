@@ -46,6 +46,11 @@ impl Board for Virt {
         Some(core_facts::instructions())
     }
 
+    /// Instructions a second of the emulator's time: each takes a nanosecond, as `board.toml` says.
+    fn clock_hz(&self) -> Option<u32> {
+        Some(1_000_000_000)
+    }
+
     fn stack_used_bytes(&self) -> u32 {
         image::stack_used_bytes()
     }

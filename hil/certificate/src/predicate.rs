@@ -90,7 +90,8 @@ pub struct Identity {
 pub struct Model {
     /// Name or file.
     pub name: String,
-    /// SHA-256 of the model file: dimensions, weights, scales.
+    /// The SHA-256 that the model file holds, of all its bytes but the hash itself: dimensions, weights,
+    /// scales. That of the whole file is the last of [`Firmware::flashed`].
     pub sha256: String,
     /// Number format: `f32`, `w8a16`, `w8a8`.
     pub precision: String,
@@ -339,7 +340,7 @@ pub struct Health {
 }
 
 /// All vectors again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Soak {
     /// Rounds through the suite.

@@ -251,11 +251,16 @@ impl Boards {
         self.root.parent().unwrap_or(&self.root)
     }
 
+    /// Returns the repository.
+    #[must_use]
+    pub fn repository(&self) -> &Path {
+        self.workspace().parent().unwrap_or(&self.root)
+    }
+
     /// Returns the folder of the files of rigs: `hil/rigs` of the repository.
     #[must_use]
     pub fn rigs(&self) -> PathBuf {
-        let repository = self.workspace().parent().unwrap_or(&self.root);
-        repository.join("hil").join("rigs")
+        self.repository().join("hil").join("rigs")
     }
 
     /// Returns the names of all boards, sorted.

@@ -2,8 +2,10 @@
 
 mod bisect;
 mod boards;
+mod certify;
 mod faults;
 mod history;
+mod key;
 mod lease;
 mod meter;
 mod output;
@@ -12,6 +14,8 @@ mod quarantine;
 mod report;
 mod rigs;
 mod run;
+mod vectors;
+mod verify;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,6 +39,7 @@ Exit codes:
   7    flashing or the line failed
   8    every bit is equal, but only at a second attempt
   9    the firmware took a fault or ended
+  10   a certificate is not signed, or not accepted; the reasons are listed
   130  stopped by Ctrl-C
 
 Results go to stdout, everything else to stderr. With --json each line of stdout is one object
@@ -54,6 +59,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Cmd),
+    Certify(certify::Cmd),
+    Verify(verify::Cmd),
+    #[command(subcommand)]
+    Key(key::Cmd),
     History(history::Cmd),
     Bisect(bisect::Cmd),
     Report(report::Cmd),
@@ -66,6 +75,7 @@ enum Command {
     Meter(meter::Cmd),
     #[command(subcommand)]
     Quarantine(quarantine::Cmd),
+    Vectors(vectors::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -74,6 +84,9 @@ pub(crate) fn main() -> ExitCode {
     let output = Output { json };
     let outcome = catch_unwind(AssertUnwindSafe(|| match command {
         Command::Run(cmd) => cmd.run(output),
+        Command::Certify(cmd) => cmd.run(output),
+        Command::Verify(cmd) => cmd.run(output),
+        Command::Key(cmd) => cmd.run(output),
         Command::History(cmd) => cmd.run(output),
         Command::Bisect(cmd) => cmd.run(output),
         Command::Report(cmd) => cmd.run(output),
@@ -83,6 +96,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Faults(cmd) => cmd.run(output),
         Command::Meter(cmd) => cmd.run(output),
         Command::Quarantine(cmd) => cmd.run(output),
+        Command::Vectors(cmd) => cmd.run(output),
     }));
     ExitCode::from(match outcome {
         Ok(outcome) => exit_code(outcome, output),

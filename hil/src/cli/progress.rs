@@ -40,7 +40,7 @@ impl Bars {
     }
 
     /// Prints above the bars.
-    fn print(&self, print: impl FnOnce()) {
+    pub(crate) fn print(&self, print: impl FnOnce()) {
         self.all.suspend(print);
     }
 }
@@ -50,6 +50,7 @@ impl Observer for Bars {
         self.end(rig);
         let counts = match stage {
             Stage::Build => "{human_pos} crates {elapsed}",
+            Stage::Operators => "{human_pos} checks {elapsed}",
             Stage::Flash => "{wide_bar} {bytes}/{total_bytes} {elapsed}",
             Stage::Stream => "{wide_bar} {bytes}/{total_bytes} {elapsed} (left {eta})",
             Stage::Controls => "{wide_bar} {human_pos}/{human_len} {elapsed}",

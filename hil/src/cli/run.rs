@@ -185,7 +185,7 @@ impl Cmd {
 }
 
 /// Returns the arguments of the process as they could be typed.
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let quote = |word: String| {
         let plain = |c: char| c.is_alphanumeric() || "-_./,:=+@%".contains(c);
         if !word.is_empty() && word.chars().all(plain) {
@@ -202,7 +202,7 @@ fn command_line() -> String {
         .join(" ")
 }
 
-fn precision_parser() -> impl TypedValueParser<Value = Precision> {
+pub(super) fn precision_parser() -> impl TypedValueParser<Value = Precision> {
     PossibleValuesParser::new(Precision::ALL.map(Precision::name))
         .try_map(|name| name.parse::<Precision>())
 }

@@ -1,6 +1,7 @@
 //! A session with a board: handshake, link test and jobs over a line that may damage anything.
 
 mod attempt;
+mod checks;
 mod counters;
 mod rate;
 mod sensors;
@@ -14,11 +15,12 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::transport::Transport;
 use mambalite_hil_wire::{
-    self as wire, Decoder, Encoder, FrameError, MAX_CHUNK, MAX_PAYLOAD, ModelState,
+    self as wire, Decoder, Encoder, Frame, FrameError, MAX_CHUNK, MAX_PAYLOAD, ModelState,
     PROTOCOL_VERSION, Precision, Request, Response, Step,
 };
 
 pub use attempt::JobResult;
+pub use checks::OperatorCheck;
 pub use counters::Counters;
 pub use rate::RateTimes;
 pub use sensors::{Reading, Sensors};
@@ -96,6 +98,8 @@ pub struct DeviceInfo {
     pub window: u32,
     /// What runs the network.
     pub backend: Backend,
+    /// What it counts as cycles in a second of its own time, hertz; nothing on a computer.
+    pub clock_hz: Option<u32>,
 }
 
 /// The model in a board's memory.
@@ -255,16 +259,12 @@ impl<T: Transport> Link<T> {
                 self.try_other_rate()?;
             }
             self.send(&Request::Hello)?;
-            let answer = self.wait_for(self.patience.reply, |response| match response {
-                Response::Hello { protocol, .. } if *protocol != PROTOCOL_VERSION => {
-                    let host = PROTOCOL_VERSION;
-                    Some(Err(Error::Protocol {
-                        board: *protocol,
-                        host,
-                    }))
+            let answer = self.wait_for_frame(self.patience.reply, |frame| {
+                let (board, host) = (frame.hello_protocol()?, PROTOCOL_VERSION);
+                if board != host {
+                    return Some(Err(Error::Protocol { board, host }));
                 }
-                Response::Hello { .. } => device_info(response).map(Ok),
-                _ => None,
+                device_info(&frame.response().ok()?).map(Ok)
             })?;
             if let Some(info) = answer {
                 let info = info?;
@@ -423,11 +423,19 @@ impl<T: Transport> Link<T> {
         patience: Duration,
         mut pick: impl FnMut(&Response<'_>) -> Option<R>,
     ) -> Result<Option<R>> {
+        self.wait_for_frame(patience, |frame| pick(&frame.response().ok()?))
+    }
+
+    /// As [`Link::wait_for`], for a frame that holds whatever it holds.
+    fn wait_for_frame<R>(
+        &mut self,
+        patience: Duration,
+        mut pick: impl FnMut(&Frame<'_>) -> Option<R>,
+    ) -> Result<Option<R>> {
         let start = Instant::now();
         while start.elapsed() < patience {
             if let Heard::Frame { .. } = self.look(patience.saturating_sub(start.elapsed()))? {
-                let response = self.decoder.frame().map(|frame| frame.response());
-                if let Some(taken) = response.and_then(|r| r.ok()).and_then(|r| pick(&r)) {
+                if let Some(taken) = self.decoder.frame().and_then(|frame| pick(&frame)) {
                     return Ok(Some(taken));
                 }
             }
@@ -455,6 +463,7 @@ fn device_info(response: &Response<'_>) -> Option<DeviceInfo> {
         max_payload,
         window,
         backend,
+        clock_hz,
         ..
     } = response
     else {
@@ -503,6 +512,7 @@ fn device_info(response: &Response<'_>) -> Option<DeviceInfo> {
         max_payload,
         window,
         backend,
+        clock_hz,
     })
 }
 

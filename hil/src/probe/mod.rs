@@ -322,6 +322,14 @@ impl Flasher for Probe {
         self.call_with("read the memory back", work, progress)
     }
 
+    fn read_back(&mut self, address: u32, len: usize) -> Result<Vec<u8>> {
+        self.call("read the memory", move |desk, _| {
+            let mut bytes = vec![0; len];
+            desk.chip.read(address, &mut bytes)?;
+            Ok(bytes)
+        })
+    }
+
     fn reset(&mut self) -> Result<()> {
         self.call("reset the chip", |desk, _| desk.reset())
     }
@@ -341,12 +349,7 @@ impl Inspector for Probe {
     }
 
     fn read(&mut self, address: u32, buffer: &mut [u8]) -> Result<()> {
-        let len = buffer.len();
-        let bytes = self.call("read the memory", move |desk, _| {
-            let mut bytes = vec![0; len];
-            desk.chip.read(address, &mut bytes)?;
-            Ok(bytes)
-        })?;
+        let bytes = self.read_back(address, buffer.len())?;
         buffer.copy_from_slice(&bytes);
         Ok(())
     }

@@ -24,6 +24,13 @@ pub(super) struct Program {
     options: &'static [&'static str],
 }
 
+impl Program {
+    /// Returns its name.
+    pub(super) fn name(self) -> &'static str {
+        self.name
+    }
+}
+
 /// Returns the program for a target.
 pub(super) fn program(target: &str) -> Program {
     if target.starts_with("riscv32") {

@@ -5,7 +5,7 @@ mod gdb;
 mod qmp;
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -24,6 +24,21 @@ const START: Duration = Duration::from_secs(20);
 /// Longest path of a folder with sockets: that of a unix socket (`sun_path` less its final NUL)
 /// less the socket's own name.
 const SOCKET_FOLDER_MAX: usize = 107 - 4;
+
+/// Returns machine and version of the emulator that plays a board, as `mps2-an386, QEMU emulator version
+/// 7.2.0`; nothing for a real board.
+#[must_use]
+pub fn describe_emulator(board: &Board) -> Option<String> {
+    let machine = board.emulated()?;
+    let program = match board.memory() {
+        Some(_) => command::program(&board.target).name(),
+        None => crate::ssh::EMULATOR,
+    };
+    let output = Command::new(program).arg("--version").output().ok();
+    let words = output.map(|it| String::from_utf8_lossy(&it.stdout).into_owned());
+    let version = words.as_deref().and_then(|it| it.lines().next());
+    Some(format!("{machine}, {}", version.unwrap_or(program)))
+}
 
 /// A running emulator; dropping it ends it.
 ///
@@ -180,11 +195,7 @@ impl Flasher for Qemu {
         };
         let mut at = address;
         for block in bytes.chunks(BLOCK) {
-            self.interrupt.check()?;
-            let found = self
-                .stub()
-                .and_then(|gdb| gdb.read(at, block.len()))
-                .map_err(fail)?;
+            let found = self.read_back(at, block.len())?;
             if let Some(i) = found.iter().zip(block).position(|(a, b)| a != b) {
                 let place = at.wrapping_add(i as u32);
                 return Err(fail(format!("verify: wrong byte at {place:#010x}")));
@@ -193,6 +204,22 @@ impl Flasher for Qemu {
             at = at.wrapping_add(block.len() as u32);
         }
         Ok(())
+    }
+
+    fn read_back(&mut self, address: u32, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            self.interrupt.check()?;
+            let at = address.wrapping_add(bytes.len() as u32);
+            let block = (len - bytes.len()).min(BLOCK);
+            let read = self.stub().and_then(|gdb| gdb.read(at, block));
+            bytes.extend(read.map_err(|cause| Error::Flash {
+                address: at,
+                len: block,
+                cause,
+            })?);
+        }
+        Ok(bytes)
     }
 
     fn reset(&mut self) -> Result<()> {

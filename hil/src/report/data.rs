@@ -166,6 +166,9 @@ pub struct DeviceFacts {
     pub arena_bytes: u32,
     /// What ran the network.
     pub backend: Backend,
+    /// What it counts as cycles in a second of its own time, hertz; nothing on a computer.
+    #[serde(default)]
+    pub clock_hz: Option<u32>,
 }
 
 /// The model of a run.
@@ -461,6 +464,7 @@ impl From<&DeviceInfo> for DeviceFacts {
             fp_flags: format!("{:#010x}", info.fp_flags),
             arena_bytes: info.arena_bytes,
             backend: info.backend.clone(),
+            clock_hz: info.clock_hz,
         }
     }
 }

@@ -22,6 +22,7 @@ pub use data::{
     FirmwareFacts, JobReport, LayerReport, Memory, ModelFacts, PictureReport, Position,
     QuarantineReport, Rect, RunReport, SCHEMA, Scores,
 };
+pub use html::certificate as certificate_page;
 pub use html::crash_card;
 pub use html::energy as energy_card;
 pub use json::read;

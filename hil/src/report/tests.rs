@@ -193,6 +193,7 @@ fn device(sha256: &str) -> DeviceFacts {
         backend: Backend::Cpu {
             note: Some("no driver".to_owned()),
         },
+        clock_hz: Some(7_812_500),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::attempts::{Attempts, Finished};
 use super::permits::{Permit, Permits};
-use super::{Order, Stand, Work, golden};
+use super::{Order, Stand, Work};
 use crate::board::Boards;
 use crate::error::{Error, Result};
 use crate::firmware::{self, Image};
@@ -103,19 +103,8 @@ impl Crew<'_> {
 
     /// Waits until a rig may be used.
     fn rights<'p>(&self, stand: &Stand, permits: &'p Permits) -> Result<Rights<'p>> {
-        let (order, rig) = (self.order, &stand.rig.name);
-        let mut lease = None;
-        if stand.is_leased {
-            let taken = Lease::take(
-                &order.state,
-                rig,
-                &order.command,
-                order.wait,
-                self.interrupt,
-            );
-            lease = Some(taken?);
-            golden::refuse_out_of_order(&order.state, rig)?;
-        }
+        let order = self.order;
+        let lease = stand.lease(&order.state, (&order.command, order.wait), self.interrupt)?;
         let permit = match stand.board.is_virtual() {
             true => Some(permits.take(self.interrupt)?),
             false => None,

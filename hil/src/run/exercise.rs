@@ -6,7 +6,7 @@ use mambalite_kernels::Tile;
 
 use super::gauge::Gauge;
 use super::{Order, PlannedFault, Stand, Work, task::Task};
-use crate::bench::{AnyLine, Bench, check_identity};
+use crate::bench::{AnyLine, Bench};
 use crate::controls;
 use crate::crash;
 use crate::device::{Checked, Device};
@@ -155,15 +155,7 @@ impl<'a> Exercise<'a> {
         let info = device.link.hello()?;
         report.device = Some((&info).into());
         let (build_id, model) = (&self.image.build_id, self.work.model);
-        check_identity(&info, &self.stand.board, build_id, &model.sha256())?;
-        match &self.stand.rig.uid {
-            Some(uid) if *uid != hex::encode(info.uid) => Err(Error::Identity {
-                what: "unique id",
-                board: hex::encode(info.uid),
-                host: uid.clone(),
-            }),
-            _ => Ok(()),
-        }
+        self.stand.check_identity(&info, build_id, &model.sha256())
     }
 
     /// Sends every picture, then the faults.

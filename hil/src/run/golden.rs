@@ -40,7 +40,7 @@ pub(super) fn keep(state: &State, board: &Board, image: &Image) -> Result<()> {
 }
 
 /// Returns the firmware that passed last on boards of this kind, if it is another one than `image`.
-pub(super) fn other_than(state: &State, board: &Board, image: &Image) -> Option<Image> {
+pub(crate) fn other_than(state: &State, board: &Board, image: &Image) -> Option<Image> {
     let golden = Image::read(&path(state, board).ok()?).ok()?;
     (golden.elf != image.elf).then_some(golden)
 }

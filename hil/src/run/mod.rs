@@ -39,8 +39,9 @@ use crate::scratch;
 use crate::state::State;
 use crate::verdict::Verdict;
 use crew::Firmware;
-use stand::Stand;
+pub(crate) use stand::Stand;
 use work::Work;
+pub(crate) use work::describe;
 
 /// What is to be run.
 #[derive(Debug, Clone)]

@@ -1,20 +1,26 @@
 //! The rigs of an order, with the facts of their boards.
 
-use super::Order;
+use std::time::Duration;
+
+use super::{Order, golden};
 use crate::backend::Wanted;
+use crate::bench;
 use crate::board::{Board, Boards, Reach};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::inventory::Rig;
-use crate::link::Patience;
+use crate::lease::Lease;
+use crate::link::{DeviceInfo, Patience};
+use crate::state::State;
 
 /// A rig and its board.
 #[derive(Debug)]
-pub(super) struct Stand {
-    pub(super) rig: Rig,
-    pub(super) board: Board,
+pub(crate) struct Stand {
+    pub(crate) rig: Rig,
+    pub(crate) board: Board,
     /// Whether it is leased: everything that two runs cannot have at once. A virtual board that is
     /// named alone is made for the run.
-    pub(super) is_leased: bool,
+    pub(crate) is_leased: bool,
 }
 
 impl Stand {
@@ -22,7 +28,7 @@ impl Stand {
     ///
     /// # Errors
     /// Those of [`Boards::load`]; [`Error::SameRig`] when a name is there twice.
-    pub(super) fn all(order: &Order, boards: &Boards) -> Result<Vec<Self>> {
+    pub(crate) fn all(order: &Order, boards: &Boards) -> Result<Vec<Self>> {
         let mut stands: Vec<Self> = Vec::new();
         let benches = order.rigs.iter().map(|rig| (rig.clone(), true));
         let alone = order.boards.iter().map(|name| (Rig::of_board(name), false));
@@ -35,7 +41,15 @@ impl Stand {
         Ok(stands)
     }
 
-    fn new(rig: Rig, of_bench: bool, (boards, backend): (&Boards, Wanted)) -> Result<Self> {
+    /// Takes a rig, of a bench or of its own.
+    ///
+    /// # Errors
+    /// Those of [`Boards::load`] and [`Board::on`].
+    pub(crate) fn new(
+        rig: Rig,
+        of_bench: bool,
+        (boards, backend): (&Boards, Wanted),
+    ) -> Result<Self> {
         let mut board = boards.load(&rig.board)?.on(backend)?;
         if let (Some(host), Reach::Ssh(remote)) = (&rig.host, &mut board.reach) {
             remote.host.clone_from(host);
@@ -48,8 +62,47 @@ impl Stand {
         })
     }
 
+    /// Takes the lease of a rig that needs one, and refuses one that is out of order.
+    ///
+    /// # Errors
+    /// Those of [`Lease::take`]; [`Error::OutOfOrder`].
+    pub(crate) fn lease(
+        &self,
+        state: &State,
+        (reason, wait): (&str, Duration),
+        interrupt: &Interrupt,
+    ) -> Result<Option<Lease>> {
+        if !self.is_leased {
+            return Ok(None);
+        }
+        let lease = Lease::take(state, &self.rig.name, reason, wait, interrupt)?;
+        golden::refuse_out_of_order(state, &self.rig.name)?;
+        Ok(Some(lease))
+    }
+
+    /// Checks that a board is this rig's, with what was flashed.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] with the first fact that differs.
+    pub(crate) fn check_identity(
+        &self,
+        info: &DeviceInfo,
+        build_id: &[u8; 20],
+        model_sha256: &[u8; 32],
+    ) -> Result<()> {
+        bench::check_identity(info, &self.board, build_id, model_sha256)?;
+        match &self.rig.uid {
+            Some(uid) if *uid != hex::encode(info.uid) => Err(Error::Identity {
+                what: "unique id",
+                board: hex::encode(info.uid),
+                host: uid.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the time limits of its link.
-    pub(super) fn patience(&self) -> Patience {
+    pub(crate) fn patience(&self) -> Patience {
         self.board
             .backend
             .patience()

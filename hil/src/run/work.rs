@@ -109,7 +109,7 @@ impl<'a> Work<'a> {
 }
 
 /// Returns the shape of a network in one line.
-fn describe(config: &Config) -> String {
+pub(crate) fn describe(config: &Config) -> String {
     format!(
         "x{}, {} channels, C {}, E {}, G {}, B {}, N {}, R {}, {:?} decay, {:?} anchor",
         config.scale,

@@ -25,7 +25,7 @@ const SERVER_FOLDER: &str = "/run/sshd";
 /// Makes keys.
 const KEYGEN: &str = "ssh-keygen";
 /// Runs programs of the other processor.
-const EMULATOR: &str = "qemu-aarch64-static";
+pub(crate) const EMULATOR: &str = "qemu-aarch64-static";
 /// Where the libraries of that processor are, and two that the agent needs; by their packages.
 const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 const LIBRARY_PACKAGES: [(&str, &str); 2] = [

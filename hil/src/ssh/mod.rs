@@ -16,14 +16,16 @@ use crate::backend::Wanted;
 use crate::board::{Board, Reach};
 use crate::error::{EXIT_BUG, EXIT_INPUT, EXIT_MISSING, Error, Result};
 use crate::firmware::Image;
-use crate::flasher::Flasher;
+use crate::flasher::{Flasher, Piece, Store};
 use crate::interrupt::Interrupt;
 use crate::log::Line;
 use crate::transport::Transport;
 use connection::{Connection, Process};
+use sha2::{Digest, Sha256};
 use storage::Storage;
 
 pub use connection::Destination;
+pub(crate) use loopback::EMULATOR;
 pub use loopback::{Loopback, SERVER, missing_packages};
 
 /// Names of the files on the far side.
@@ -248,6 +250,21 @@ impl Flasher for Station {
         })
     }
 
+    fn read_back(&mut self, address: u32, len: usize) -> Result<Vec<u8>> {
+        lock(&self.shared).storage.get(MODEL, address, len)
+    }
+
+    /// Of a file that is longer than the piece, one byte more, so that it is another one.
+    fn digest(&mut self, piece: &Piece) -> Result<[u8; 32]> {
+        let shared = lock(&self.shared);
+        let bytes = shared.storage.get(file(piece), 0, piece.len + 1)?;
+        Ok(Sha256::digest(bytes).into())
+    }
+
+    fn patch(&mut self, piece: &Piece, offset: u32, bytes: &[u8]) -> Result<()> {
+        lock(&self.shared).storage.patch(file(piece), offset, bytes)
+    }
+
     fn reset(&mut self) -> Result<()> {
         let mut shared = lock(&self.shared);
         match shared.process.take() {
@@ -337,6 +354,14 @@ impl Shared {
             host: self.storage.connection().host().to_owned(),
             cause,
         }
+    }
+}
+
+/// Returns the file that is a piece.
+fn file(piece: &Piece) -> &'static str {
+    match piece.store {
+        Store::Program => AGENT,
+        Store::Model => MODEL,
     }
 }
 

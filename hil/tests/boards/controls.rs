@@ -61,6 +61,10 @@ impl Flasher for Deaf {
         Ok(())
     }
 
+    fn read_back(&mut self, at: u32, len: usize) -> Result<Vec<u8>, Error> {
+        self.0.read_back(at, len)
+    }
+
     fn reset(&mut self) -> Result<(), Error> {
         self.0.reset()
     }

@@ -14,8 +14,10 @@ use crate::in_process::Fixed;
 
 /// Where the model lies.
 pub(crate) const MODEL_ADDRESS: u32 = 0x0020_0000;
+/// The program that a board is flashed with. Nothing runs it: the logic is this process's own.
+pub(crate) const PROGRAM: [u8; 64] = [0xa5; 64];
 /// Working memory, bytes.
-const ARENA_BYTES: usize = 64 << 10;
+const ARENA_BYTES: usize = 8 * mambalite_kernels_check::MEMORY_WORDS;
 
 /// The board's end of the line; it closes when the board is switched off.
 struct Line {
@@ -49,6 +51,7 @@ impl Port for Line {
 
 /// A board that is on.
 pub(crate) struct Flashable {
+    program: [u8; PROGRAM.len()],
     model: Vec<u8>,
     pipe: Arc<Mutex<Pipe>>,
     off: Arc<AtomicBool>,
@@ -60,6 +63,7 @@ impl Flashable {
     pub(crate) fn start(model: &[u8]) -> (Self, Pipe) {
         let (near, far) = Pipe::pair();
         let mut board = Self {
+            program: PROGRAM,
             model: model.to_vec(),
             pipe: Arc::new(Mutex::new(far)),
             off: Arc::default(),
@@ -67,6 +71,14 @@ impl Flashable {
         };
         board.resume().unwrap();
         (board, near)
+    }
+
+    /// Returns the memory at an address.
+    fn memory(&mut self, address: u32, len: usize) -> &mut [u8] {
+        match address.checked_sub(MODEL_ADDRESS) {
+            Some(at) => &mut self.model[at as usize..][..len],
+            None => &mut self.program[address as usize..][..len],
+        }
     }
 
     fn halt(&mut self) {
@@ -85,17 +97,19 @@ impl Drop for Flashable {
 
 impl Flasher for Flashable {
     fn write(&mut self, address: u32, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> Result<()> {
-        let at = (address - MODEL_ADDRESS) as usize;
-        self.model[at..at + bytes.len()].copy_from_slice(bytes);
+        self.memory(address, bytes.len()).copy_from_slice(bytes);
         progress(bytes.len());
         Ok(())
     }
 
     fn verify(&mut self, at: u32, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> Result<()> {
-        let at = (at - MODEL_ADDRESS) as usize;
-        assert_eq!(self.model[at..at + bytes.len()], *bytes);
+        assert_eq!(self.memory(at, bytes.len()), bytes);
         progress(bytes.len());
         Ok(())
+    }
+
+    fn read_back(&mut self, at: u32, len: usize) -> Result<Vec<u8>> {
+        Ok(self.memory(at, len).to_vec())
     }
 
     fn reset(&mut self) -> Result<()> {

@@ -115,6 +115,10 @@ impl Board for Fixed {
         Some(5)
     }
 
+    fn clock_hz(&self) -> Option<u32> {
+        Some(16_000_000)
+    }
+
     fn stack_used_bytes(&self) -> u32 {
         100
     }

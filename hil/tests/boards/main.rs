@@ -5,9 +5,11 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod checks;
 mod clean_line;
 mod controls;
 mod damaged_line;
+mod examination;
 mod farm;
 mod faults;
 mod faulty;
@@ -22,6 +24,7 @@ mod output_only;
 mod paced;
 mod process;
 mod qemu;
+mod qemu_certify;
 mod qemu_kinds;
 mod qemu_program;
 mod qemu_run;
@@ -30,3 +33,4 @@ mod rates;
 mod remote_serial;
 mod scripted;
 mod serial;
+mod suite;

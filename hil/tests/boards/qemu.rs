@@ -16,7 +16,10 @@ use mambalite_hil::link::{Damage, DeviceModel, Link, Outcome, Patience, RateTime
 use mambalite_hil::observer::{Silent, Watch};
 use mambalite_hil::qemu::Qemu;
 use mambalite_hil::transport::{BaudPort, Transport};
+use mambalite_hil_wire::CheckOutcome;
+use mambalite_kernels_check::SEEDS;
 
+use crate::checks::assert_golden;
 use crate::model::{invented, picture};
 use crate::qemu_run::can_run;
 
@@ -132,6 +135,17 @@ fn exercise(name: &str) {
 
     spoil_and_mend(&board, file.bytes(), &mut bench, &mut device);
     check(&mut device, &picture);
+
+    if name == "qemu-mps2-an386" {
+        let checks = device
+            .link
+            .check_operators(SEEDS[0], &mut |_, _| ())
+            .unwrap();
+        assert_golden(&checks);
+        let dsp = checks.iter().find(|it| it.name == "linear/w8a8/dsp");
+        assert_eq!(dsp.unwrap().outcome, Some(CheckOutcome::Equal));
+        assert!(device.link.hello().unwrap().clock_hz.is_some());
+    }
 
     let lines = bench.finish();
     assert!(

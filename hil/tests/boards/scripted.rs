@@ -15,7 +15,7 @@ use mambalite_hil_wire::{
 use crate::in_process::link;
 
 /// A board that answers each request with what `script` says, until the host is gone.
-fn start(
+pub(crate) fn start(
     mut script: impl FnMut(&Request<'_>) -> Vec<Response<'static>> + Send + 'static,
 ) -> Link<Pipe> {
     let (host, mut board) = Pipe::pair();
@@ -176,6 +176,7 @@ fn another_protocol_version_is_refused() {
             max_payload: 0,
             window: 0,
             backend: Backend::Cpu { note: "" },
+            clock_hz: None,
         }]
     });
     let error = link.hello().unwrap_err();

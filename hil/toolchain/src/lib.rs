@@ -77,9 +77,7 @@ impl Toolchain {
         }
     }
 
-    /// Returns the command that builds for `target`, less the folder and what is to be built.
-    #[must_use]
-    pub fn cargo_build(&self, target: &str) -> Command {
+    fn cargo(&self) -> Command {
         let mut command = match self {
             Self::Installed { cargo } => Command::new(cargo),
             Self::System => Command::new(SYSTEM_CARGO),
@@ -87,6 +85,28 @@ impl Toolchain {
         for variable in FOREIGN {
             command.env_remove(variable);
         }
+        command
+    }
+
+    /// Returns the command that prints the packages that are linked for `target`, as JSON, from what
+    /// is on this computer; less the folder.
+    #[must_use]
+    pub fn cargo_metadata(&self, target: &str) -> Command {
+        let mut command = self.cargo();
+        command.args(["metadata", "--format-version", "1", "--locked", "--offline"]);
+        command.args(["--filter-platform", target]);
+        if *self == Self::System {
+            command
+                .env_remove("RUSTUP_TOOLCHAIN")
+                .env("RUSTC", SYSTEM_RUSTC);
+        }
+        command
+    }
+
+    /// Returns the command that builds for `target`, less the folder and what is to be built.
+    #[must_use]
+    pub fn cargo_build(&self, target: &str) -> Command {
+        let mut command = self.cargo();
         command.args(["build", "--release", "--target", target]);
         let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase());
         let linker = linker.replace(['-', '.'], "_");
@@ -121,15 +141,78 @@ impl Toolchain {
         command
     }
 
+    /// Returns the command that builds firmware: as [`Toolchain::cargo_build_for`], and what it makes
+    /// does not depend on where the folders lie.
+    #[must_use]
+    pub fn cargo_build_firmware(
+        &self,
+        target: &str,
+        cpu: Option<&str>,
+        folders: &Folders<'_>,
+    ) -> Command {
+        let mut flags: Vec<_> = cpu
+            .map(|cpu| format!("-Ctarget-cpu={cpu}"))
+            .into_iter()
+            .collect();
+        flags.extend(folders.remaps());
+        let mut command = self.cargo_build(target);
+        // The form with separators of its own: a path may have spaces.
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+        command.arg("--target-dir").arg(folders.target);
+        command
+    }
+
     /// Returns the compiler's own description, for the report.
     #[must_use]
     pub fn describe(&self) -> String {
+        self.ask("--version")
+    }
+
+    /// Returns all that the compiler says of itself: commit, host, release, LLVM.
+    #[must_use]
+    pub fn describe_fully(&self) -> String {
+        self.ask("-vV")
+    }
+
+    fn ask(&self, question: &str) -> String {
         let rustc = match self {
             Self::Installed { .. } => Path::new("rustc"),
             Self::System => Path::new(SYSTEM_RUSTC),
         };
-        output(rustc, &["--version"]).unwrap_or_else(|| "unknown".to_owned())
+        output(rustc, &[question]).unwrap_or_else(|| "unknown".to_owned())
     }
+}
+
+/// Where a build lies.
+#[derive(Debug, Clone, Copy)]
+pub struct Folders<'a> {
+    /// The repository.
+    pub repository: &'a Path,
+    /// What the build makes.
+    pub target: &'a Path,
+}
+
+impl Folders<'_> {
+    /// Returns the flags that put fixed names in the place of these folders, and of cargo's own, in
+    /// debug information and messages. The later one counts where one folder lies in another.
+    fn remaps(&self) -> Vec<String> {
+        let remap =
+            |folder: &Path, name| format!("--remap-path-prefix={}={name}", folder.display());
+        let mut remaps = vec![
+            remap(self.repository, "/mambalite"),
+            remap(self.target, "/target"),
+        ];
+        remaps.extend(cargo_home().map(|folder| remap(&folder, "/cargo")));
+        remaps
+    }
+}
+
+/// Returns the folder of the registry's sources.
+fn cargo_home() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).filter(|it| !it.is_empty());
+    folder("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| folder("HOME").map(|home| Path::new(&home).join(".cargo")))
 }
 
 /// Returns the command that installs Debian packages, as it must be typed here.
@@ -256,6 +339,23 @@ mod tests {
             .find(|(key, _)| *key == "CARGO_TARGET_THUMBV8M_MAIN_NONE_EABIHF_RUSTFLAGS")
             .unwrap();
         assert_eq!(flags, Some("-Ctarget-cpu=x".as_ref()));
+    }
+
+    #[test]
+    fn firmware_does_not_see_where_it_is_built() {
+        let folders = Folders {
+            repository: Path::new("/a b"),
+            target: Path::new("/a b/target"),
+        };
+        let command = Toolchain::System.cargo_build_firmware("thumbv7m-none-eabi", None, &folders);
+        let (_, flags) = command
+            .get_envs()
+            .find(|(key, _)| *key == "CARGO_ENCODED_RUSTFLAGS")
+            .unwrap();
+        let flags = flags.unwrap().to_str().unwrap();
+        let expected = "--remap-path-prefix=/a b=/mambalite\x1f\
+                        --remap-path-prefix=/a b/target=/target";
+        assert!(flags.starts_with(expected), "{flags}");
     }
 
     #[test]

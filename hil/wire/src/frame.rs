@@ -141,6 +141,20 @@ impl<'a> Frame<'a> {
         self.message(Kind::Response)
     }
 
+    /// Returns the protocol version that a [`Hello`](message::Response::Hello) of any version
+    /// states, which may be one whose other fields cannot be read here; nothing for other messages.
+    #[must_use]
+    pub fn hello_protocol(&self) -> Option<u16> {
+        // The first variant, and its first field, in every version.
+        const HELLO: u32 = 0;
+        if self.kind != Kind::Response {
+            return None;
+        }
+        let (variant, rest) = postcard::take_from_bytes::<u32>(self.payload).ok()?;
+        let (protocol, _) = postcard::take_from_bytes(rest).ok()?;
+        (variant == HELLO).then_some(protocol)
+    }
+
     fn message<M: serde::Deserialize<'a>>(&self, kind: Kind) -> Result<M, PayloadError> {
         if self.kind != kind {
             return Err(PayloadError);

@@ -72,6 +72,14 @@ pub enum Request<'a> {
         /// intact frame, milliseconds.
         silence_ms: u16,
     },
+    /// Asks for one of the operator checks, with no job running; answered by
+    /// [`Response::Check`] twice: when it begins and when it has ended. Since version 4.
+    Check {
+        /// Number of the check, from 0.
+        index: u16,
+        /// Seed of its inputs.
+        seed: u64,
+    },
 }
 
 /// What a board answers.
@@ -105,6 +113,9 @@ pub enum Response<'a> {
         /// What runs the network. Since version 3.
         #[serde(borrow)]
         backend: Backend<'a>,
+        /// What the board counts as cycles in a second of its own time, hertz; nothing where an
+        /// operating system changes the clock at will. Since version 4.
+        clock_hz: Option<u32>,
     },
     /// The job has started; the host may send the bytes below `credit`.
     Begun {
@@ -233,6 +244,52 @@ pub enum Response<'a> {
         /// Whether it is confirmed.
         kept: bool,
     },
+    /// Answers [`Request::Check`]. Since version 4.
+    Check {
+        /// That of the request.
+        index: u16,
+        /// Checks there are.
+        count: u16,
+        /// What is checked, such as `scan_full/w8a8` or `scan_full/w8a8/dsp`.
+        #[serde(borrow)]
+        name: &'a str,
+        /// What became of it.
+        outcome: CheckOutcome,
+    },
+}
+
+/// What became of an operator check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckOutcome {
+    /// It has begun; another answer follows when it has ended.
+    Begun,
+    /// Digest of the outputs of a golden case, which the host compares.
+    Digest(u64),
+    /// The variant is the specification, to the bit.
+    Equal,
+    /// The processor has not the variant's instructions.
+    Skipped,
+    /// The variant is not the specification.
+    Differs {
+        /// Number of the size and inputs within the check, from 0.
+        case: u32,
+        /// Index among the values of the case.
+        index: u32,
+        /// Bits of the specification.
+        expected: u32,
+        /// Bits of the variant.
+        found: u32,
+    },
+    /// The variant wrote outside its output.
+    WroteOutside {
+        /// Number of the size and inputs within the check, from 0.
+        case: u32,
+    },
+    /// The arena is too small for the check.
+    NoMemory {
+        /// Number of the size and inputs within the check, from 0.
+        case: u32,
+    },
 }
 
 /// The state of the model memory of a board.
@@ -335,6 +392,18 @@ pub enum Fault {
     Rate {
         /// The rate that stays, baud; 0 where the line has none.
         baud: u32,
+    },
+    /// The firmware was built without what is asked for. Since version 4.
+    Unsupported,
+    /// There is no operator check of this number. Since version 4.
+    UnknownCheck {
+        /// Checks there are.
+        count: u16,
+    },
+    /// A job runs, which has to end or to be aborted first. Since version 4.
+    Busy {
+        /// The job.
+        job: u32,
     },
 }
 

@@ -6,9 +6,9 @@
 )]
 
 use mambalite_hil_wire::{
-    Backend, Channel, Decoder, Encoder, Fault, FrameError, MAX_CHUNK, MAX_FRAME, MAX_NAME,
-    MAX_PAYLOAD, ModelState, NakReason, Prbs, Precision, Quantity, Reading, Request, Response,
-    Step, TEST_PIECE, Tester,
+    Backend, Channel, CheckOutcome, Decoder, Encoder, Fault, FrameError, MAX_CHUNK, MAX_FRAME,
+    MAX_NAME, MAX_PAYLOAD, ModelState, NakReason, Prbs, Precision, Quantity, Reading, Request,
+    Response, Step, TEST_PIECE, Tester,
 };
 use proptest::prelude::*;
 
@@ -200,6 +200,7 @@ fn hello_survives_the_trip() {
             max_payload: 1024,
             window: 4096,
             backend: Backend::Cuda { device: "Orin" },
+            clock_hz: Some(u32::MAX),
         };
         assert_eq!(through_line(&hello), Some(true));
     }
@@ -277,6 +278,73 @@ fn the_link_test_and_the_rate_survive_the_trip() {
         detail: "",
     };
     assert_eq!(through_line(&refused), Some(true));
+}
+
+#[test]
+fn a_check_survives_the_trip() {
+    let name = "\u{b5}".repeat(100);
+    let [case, index, expected, found] = [u32::MAX; 4];
+    for outcome in [
+        CheckOutcome::Begun,
+        CheckOutcome::Digest(u64::MAX),
+        CheckOutcome::Equal,
+        CheckOutcome::Skipped,
+        CheckOutcome::Differs {
+            case,
+            index,
+            expected,
+            found,
+        },
+        CheckOutcome::WroteOutside { case },
+        CheckOutcome::NoMemory { case },
+    ] {
+        let check = Response::Check {
+            index: 7,
+            count: u16::MAX,
+            name: &name,
+            outcome,
+        };
+        assert_eq!(through_line(&check), Some(true));
+    }
+    let request = Request::Check {
+        index: 1,
+        seed: u64::MAX,
+    };
+    let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new());
+    let line = encoder.request(&request).unwrap();
+    line.iter()
+        .for_each(|&byte| assert!(!matches!(decoder.feed(byte), Step::Bad(_))));
+    assert_eq!(decoder.frame().unwrap().request(), Ok(request));
+    assert_eq!(decoder.frame().unwrap().hello_protocol(), None);
+}
+
+#[test]
+fn the_hello_of_any_version_tells_the_version() {
+    let mut encoder = Encoder::new();
+    for protocol in [1_u16, 3, 127, 300, u16::MAX] {
+        // The version in groups of seven bits, then nothing that this version can read.
+        let mut payload = vec![0];
+        let mut left = protocol;
+        while left > 127 {
+            payload.push(left as u8 | 128);
+            left >>= 7;
+        }
+        payload.extend([left as u8, 0, 0]);
+        let mut body = vec![0, 2, 0, 0, payload.len() as u8, 0];
+        body.extend(payload);
+        let mut decoder = Decoder::new();
+        for byte in coded(&with_crc(body)) {
+            decoder.feed(byte);
+        }
+        let frame = decoder.frame().unwrap();
+        assert_eq!(frame.hello_protocol(), Some(protocol));
+        assert!(frame.response().is_err());
+    }
+    let echo = encoder.response(&Response::Echo { bytes: &[] }).unwrap();
+    let mut decoder = Decoder::new();
+    echo.iter()
+        .for_each(|&byte| assert!(!matches!(decoder.feed(byte), Step::Bad(_))));
+    assert_eq!(decoder.frame().unwrap().hello_protocol(), None);
 }
 
 #[test]

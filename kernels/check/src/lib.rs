@@ -13,10 +13,13 @@ mod inputs;
 mod memory;
 mod numbers;
 mod operators;
+mod runs;
 mod sequence;
 mod tests;
 
 pub use golden::DIGESTS;
+pub use operators::GOLDEN_WORDS;
+pub use runs::{Found, Run, runs};
 pub use tests::{MEMORY_WORDS, Mismatch, Outcome, Test, tests};
 
 /// One conformance case.
@@ -24,8 +27,17 @@ pub use tests::{MEMORY_WORDS, Mismatch, Outcome, Test, tests};
 pub struct Case {
     /// Operator and number format, such as `scan/w8a8`.
     pub name: &'static str,
-    /// Computes the operator on the inputs of a seed and returns the digest of the outputs.
-    pub run: fn(seed: u64) -> u64,
+    /// Computes the operator on the inputs of a seed, in [`GOLDEN_WORDS`] of memory, and returns
+    /// the digest of the outputs; nothing when there is less memory.
+    pub run_in: fn(seed: u64, memory: &mut [u64]) -> Option<u64>,
+}
+
+impl Case {
+    /// As [`Case::run_in`], in memory on the stack.
+    pub fn run(&self, seed: u64) -> u64 {
+        // No case has the digest 0, which a case that wants more would have here.
+        (self.run_in)(seed, &mut [0; GOLDEN_WORDS]).unwrap_or_default()
+    }
 }
 
 /// Seeds that the golden digests are of.

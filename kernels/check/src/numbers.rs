@@ -15,79 +15,83 @@ const COUNT: usize = 2048;
 pub(crate) const CASES: &[Case] = &[
     Case {
         name: "exponential/f32",
-        run: |seed| floats(seed, Real::exponential),
+        run_in: |seed, _| Some(floats(seed, Real::exponential)),
     },
     Case {
         name: "soft_plus/f32",
-        run: |seed| floats(seed, Real::soft_plus),
+        run_in: |seed, _| Some(floats(seed, Real::soft_plus)),
     },
     Case {
         name: "logistic/f32",
-        run: |seed| floats(seed, Real::logistic),
+        run_in: |seed, _| Some(floats(seed, Real::logistic)),
     },
     Case {
         name: "fma/f32",
-        run: |seed| floats(seed, |x| x.fma(1.1, -x)),
+        run_in: |seed, _| Some(floats(seed, |x| x.fma(1.1, -x))),
     },
     Case {
         name: "round_product/f32",
-        run: |seed| integers(seed, |s| s.float(1.0).round_product(255)),
+        run_in: |seed, _| Some(integers(seed, |s| s.float(1.0).round_product(255))),
     },
     Case {
         name: "exponential_subnormal/f32",
-        run: subnormal_exponentials,
+        run_in: |seed, _| Some(subnormal_exponentials(seed)),
     },
     Case {
         name: "logistic_subnormal/f32",
-        run: |seed| floats(seed, |x| Real::logistic(-95.0 - 9.0 * x.clamp(-1.0, 1.0))),
+        run_in: |seed, _| {
+            Some(floats(seed, |x| {
+                Real::logistic(-95.0 - 9.0 * x.clamp(-1.0, 1.0))
+            }))
+        },
     },
     Case {
         name: "product_subnormal/f32",
-        run: subnormal_products,
+        run_in: |seed, _| Some(subnormal_products(seed)),
     },
     Case {
         name: "quotient_subnormal/f32",
-        run: subnormal_quotients,
+        run_in: |seed, _| Some(subnormal_quotients(seed)),
     },
     Case {
         name: "fma_chain_subnormal/f32",
-        run: subnormal_chains,
+        run_in: |seed, _| Some(subnormal_chains(seed)),
     },
     Case {
         name: "special/f32",
-        run: special_values,
+        run_in: |seed, _| Some(special_values(seed)),
     },
     Case {
         name: "mulhi/fixed",
-        run: |seed| integers(seed, |s| mulhi(any(s), any(s))),
+        run_in: |seed, _| Some(integers(seed, |s| mulhi(any(s), any(s)))),
     },
     Case {
         name: "requantise/fixed",
-        run: requantisation,
+        run_in: |seed, _| Some(requantisation(seed)),
     },
     Case {
         name: "exp2_neg/fixed",
-        run: |seed| integers(seed, powers),
+        run_in: |seed, _| Some(integers(seed, powers)),
     },
     Case {
         name: "logistic/fixed",
-        run: |seed| integers(seed, logistics),
+        run_in: |seed, _| Some(integers(seed, logistics)),
     },
     Case {
         name: "soft_plus/fixed",
-        run: |seed| integers(seed, |s| soft_plus(s.integer(-80_000, 270_000))),
+        run_in: |seed, _| Some(integers(seed, |s| soft_plus(s.integer(-80_000, 270_000)))),
     },
     Case {
         name: "decay/fixed",
-        run: |seed| integers(seed, decays),
+        run_in: |seed, _| Some(integers(seed, decays)),
     },
     Case {
         name: "reciprocal_sqrt/fixed",
-        run: |seed| integers(seed, roots),
+        run_in: |seed, _| Some(integers(seed, roots)),
     },
     Case {
         name: "saturate/fixed",
-        run: |seed| integers(seed, saturations),
+        run_in: |seed, _| Some(integers(seed, saturations)),
     },
 ];
 

@@ -84,9 +84,9 @@ pub(crate) const ALL: &[Target] = &[
         machine: Machine::Bare(Bare {
             machine: Cow::Borrowed("microbit"),
             flash: (0, 0x4_0000),
-            // 16 KiB: 1 KiB is left for variables.
+            // 16 KiB: 10 KiB are left for the memory of the cases.
             ram: (0x2000_0000, 0x4000),
-            stack_bytes: 0x3c00,
+            stack_bytes: 0x1800,
         }),
     },
     Target {

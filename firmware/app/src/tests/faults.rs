@@ -1,10 +1,11 @@
 //! Handshakes, refusals, and bytes that mean nothing.
 
 use mambalite_hil_wire::{
-    Backend, Channel, Encoder, Fault, MAX_PAYLOAD, ModelState, NakReason, PROTOCOL_VERSION,
-    Precision, Request, Response,
+    Backend, Channel, CheckOutcome, Encoder, Fault, MAX_PAYLOAD, ModelState, NakReason,
+    PROTOCOL_VERSION, Precision, Request, Response,
 };
 use mambalite_kernels::{Layer, Model, Plan};
+use mambalite_kernels_check::{cases, golden, runs};
 
 use super::fixture::{CONFIG, Host, model, noise};
 
@@ -49,8 +50,63 @@ fn the_handshake_tells_all_of_the_board() {
         max_payload: MAX_PAYLOAD as u16,
         window: crate::WINDOW_BYTES,
         backend: Backend::Cpu { note: "" },
+        clock_hz: Some(1_000_000),
     };
     assert_eq!(ask(&Request::Hello, model, ARENA_BYTES), [hello]);
+}
+
+#[test]
+fn a_check_begins_and_ends_and_needs_no_model() {
+    let blank: &'static [u128] = vec![u128::MAX; 64].leak();
+    let blank: &'static [u8] = bytemuck::cast_slice(blank);
+    let ask = |index, arena_bytes| ask(&Request::Check { index, seed: 2 }, blank, arena_bytes);
+    let count = runs().count() as u16;
+    let name = cases().next().unwrap().name;
+    let tell = |outcome| Response::Check {
+        index: 0,
+        count,
+        name,
+        outcome,
+    };
+    let digest = golden(name).unwrap()[1];
+    let answers = [CheckOutcome::Begun, CheckOutcome::Digest(digest)].map(tell);
+    assert_eq!(ask(0, 0), answers);
+    // A variant, in no memory at all.
+    let answers = ask(count - 1, 0);
+    let Some(Response::Check { outcome, .. }) = answers.last() else {
+        panic!("{answers:?}");
+    };
+    assert!(matches!(
+        outcome,
+        CheckOutcome::NoMemory { .. } | CheckOutcome::Skipped
+    ));
+    let unknown = Response::Error {
+        job: 0,
+        fault: Fault::UnknownCheck { count },
+        detail: "",
+    };
+    assert_eq!(ask(count, 0), [unknown]);
+}
+
+/// The arena is the job's, and the job goes on.
+#[test]
+fn no_check_runs_beside_a_job() {
+    let (model, picture) = (model(), noise(8, 3));
+    let mut host = Host::new();
+    host.begin(4, 8, 3);
+    host.say(&Request::Check { index: 0, seed: 1 });
+    host.picture(4, &picture, 0, 50);
+    let answers = host.run(model, ARENA_BYTES);
+    let busy = Response::Error {
+        job: 0,
+        fault: Fault::Busy { job: 4 },
+        detail: "",
+    };
+    assert_eq!(answers[1], busy);
+    assert!(matches!(
+        answers.last(),
+        Some(Response::Result { job: 4, .. })
+    ));
 }
 
 #[test]

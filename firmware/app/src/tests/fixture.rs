@@ -133,6 +133,10 @@ impl Board for FakeBoard {
         None
     }
 
+    fn clock_hz(&self) -> Option<u32> {
+        Some(1_000_000)
+    }
+
     fn stack_used_bytes(&self) -> u32 {
         100
     }

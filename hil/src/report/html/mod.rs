@@ -5,6 +5,7 @@
 
 mod attempts;
 mod board;
+mod certificate;
 mod crash;
 mod difference;
 mod energy;
@@ -23,6 +24,7 @@ use super::{BoardReport, Images, JobReport, RunReport};
 use crate::error::Result;
 use crate::history::Series;
 use crate::verdict::Verdict;
+pub use certificate::certificate;
 pub use crash::card as crash_card;
 pub use energy::energy;
 use number::{duration, grouped};
@@ -57,8 +59,29 @@ pub(super) fn render(report: &RunReport, images: &[Images], series: &[Series]) -
         let trends = trends::card(report, entry, series);
         sections.push(board::section(board_idx, entry, &own, &trends)?);
     }
-    let headline = headline(report);
-    Ok(html! {
+    let body = html! {
+        (top(report))
+        main {
+            (banner(report))
+            (trends::regressions(&report.regressions))
+            @if report.boards.len() > 1 {
+                (overview(report))
+                (matrix::card(report))
+            }
+            @for section in &sections { (section) }
+        }
+        footer {
+            p { "Repeat with " code { (report.command) } }
+            p { (report.tool) " · every figure of this page is in report.json beside it" }
+        }
+        script { (PreEscaped(SCRIPT)) }
+    };
+    Ok(page(headline(report), &body))
+}
+
+/// Returns a whole page: what stands around `body`.
+fn page(title: &str, body: &Markup) -> Markup {
+    html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -66,28 +89,12 @@ pub(super) fn render(report: &RunReport, images: &[Images], series: &[Series]) -
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (headline) " · mambalite" }
+                title { (title) " · mambalite" }
                 style { (PreEscaped(STYLE)) }
             }
-            body {
-                (top(report))
-                main {
-                    (banner(report))
-                    (trends::regressions(&report.regressions))
-                    @if report.boards.len() > 1 {
-                        (overview(report))
-                        (matrix::card(report))
-                    }
-                    @for section in &sections { (section) }
-                }
-                footer {
-                    p { "Repeat with " code { (report.command) } }
-                    p { (report.tool) " · every figure of this page is in report.json beside it" }
-                }
-                script { (PreEscaped(SCRIPT)) }
-            }
+            body { (body) }
         }
-    })
+    }
 }
 
 fn top(report: &RunReport) -> Markup {

@@ -21,8 +21,8 @@ type F32 = Float<f32>;
 type W8A16 = Fixed<i16>;
 type W8A8 = Fixed<i8>;
 
-/// Memory of a golden case: small enough for the stack of the smallest microcontroller.
-const GOLDEN_WORDS: usize = 1120;
+/// Words of memory that a golden case needs: few enough for the smallest microcontroller.
+pub const GOLDEN_WORDS: usize = 1120;
 
 /// Dimensions of golden cases: two vectors of 8 and a tail of 7.
 const GOLDEN: SequenceDims = SequenceDims {
@@ -57,19 +57,17 @@ pub(crate) enum Fault {
     Memory,
 }
 
-/// Runs a golden case: the specification, digested.
+/// Runs a golden case: the specification, digested; nothing when the memory is too small.
 fn digest(
     seed: u64,
+    memory: &mut [u64],
     run: impl FnOnce(&mut Sequence, &mut Memory<'_>, &mut dyn Sink) -> Result<(), Fault>,
-) -> u64 {
-    let mut block = [0; GOLDEN_WORDS];
+) -> Option<u64> {
+    let block = memory.get_mut(..GOLDEN_WORDS)?;
     let (mut sequence, mut digest) = (Sequence::new(seed), Digest::new());
-    let mut memory = Memory::new(&mut block, 0xa5, 0);
-    match run(&mut sequence, &mut memory, &mut digest) {
-        Ok(()) => digest.finish(),
-        // No case has this digest.
-        Err(_) => 0,
-    }
+    let mut memory = Memory::new(block, 0xa5, 0);
+    run(&mut sequence, &mut memory, &mut digest).ok()?;
+    Some(digest.finish())
 }
 
 /// Runs an operator along the sequence.
@@ -81,20 +79,20 @@ pub(crate) type SequenceRun<A> = fn(
     &mut dyn Sink,
 ) -> Result<(), Fault>;
 
-fn sequence_case<A: Inputs>(seed: u64, run: SequenceRun<A>) -> u64 {
-    digest(seed, |s, m, digest| {
+fn sequence_case<A: Inputs>(seed: u64, memory: &mut [u64], run: SequenceRun<A>) -> Option<u64> {
+    digest(seed, memory, |s, m, digest| {
         run(&Kernels::reference(), &GOLDEN, s, m, digest)
     })
 }
 
-fn linear_case<A: Inputs>(seed: u64, shape: Shape) -> u64 {
-    digest(seed, |s, m, digest| {
+fn linear_case<A: Inputs>(seed: u64, memory: &mut [u64], shape: Shape) -> Option<u64> {
+    digest(seed, memory, |s, m, digest| {
         linear::<A>(&Kernels::reference(), &GOLDEN_MATRIX, shape, s, m, digest)
     })
 }
 
-fn conv3x3_case<A: Inputs>(seed: u64, shape: Shape) -> u64 {
-    digest(seed, |s, m, digest| {
+fn conv3x3_case<A: Inputs>(seed: u64, memory: &mut [u64], shape: Shape) -> Option<u64> {
+    digest(seed, memory, |s, m, digest| {
         conv3x3::<A>(&Kernels::reference(), &GOLDEN_CONV, shape, s, m, digest)
     })
 }
@@ -104,18 +102,18 @@ macro_rules! cases {
     (both: $($both:ident),*; sequence: $($op:ident),*; matrix: $($name:ident $case:ident $shape:ident),*) => {
         pub(crate) const CASES: &[Case] = &[
             $(
-                Case { name: concat!(stringify!($both), "/f32"), run: |seed| sequence_case::<F32>(seed, $both) },
-                Case { name: concat!(stringify!($both), "/fixed"), run: |seed| sequence_case::<W8A8>(seed, $both) },
+                Case { name: concat!(stringify!($both), "/f32"), run_in: |seed, memory| sequence_case::<F32>(seed, memory, $both) },
+                Case { name: concat!(stringify!($both), "/fixed"), run_in: |seed, memory| sequence_case::<W8A8>(seed, memory, $both) },
             )*
             $(
-                Case { name: concat!(stringify!($op), "/f32"), run: |seed| sequence_case::<F32>(seed, $op) },
-                Case { name: concat!(stringify!($op), "/w8a16"), run: |seed| sequence_case::<W8A16>(seed, $op) },
-                Case { name: concat!(stringify!($op), "/w8a8"), run: |seed| sequence_case::<W8A8>(seed, $op) },
+                Case { name: concat!(stringify!($op), "/f32"), run_in: |seed, memory| sequence_case::<F32>(seed, memory, $op) },
+                Case { name: concat!(stringify!($op), "/w8a16"), run_in: |seed, memory| sequence_case::<W8A16>(seed, memory, $op) },
+                Case { name: concat!(stringify!($op), "/w8a8"), run_in: |seed, memory| sequence_case::<W8A8>(seed, memory, $op) },
             )*
             $(
-                Case { name: concat!(stringify!($name), "/f32"), run: |seed| $case::<F32>(seed, Shape::$shape) },
-                Case { name: concat!(stringify!($name), "/w8a16"), run: |seed| $case::<W8A16>(seed, Shape::$shape) },
-                Case { name: concat!(stringify!($name), "/w8a8"), run: |seed| $case::<W8A8>(seed, Shape::$shape) },
+                Case { name: concat!(stringify!($name), "/f32"), run_in: |seed, memory| $case::<F32>(seed, memory, Shape::$shape) },
+                Case { name: concat!(stringify!($name), "/w8a16"), run_in: |seed, memory| $case::<W8A16>(seed, memory, Shape::$shape) },
+                Case { name: concat!(stringify!($name), "/w8a8"), run_in: |seed, memory| $case::<W8A8>(seed, memory, Shape::$shape) },
             )*
         ];
     };
