@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::draft::Draft;
 use super::{CertifyError, Order, Outcome};
 use crate::error::{Error, Result};
+use crate::report;
 use crate::run::Stand;
 use crate::state::{self, file_name};
 
@@ -79,7 +80,7 @@ pub(super) fn write(
     let mut path = evidence.clone();
     if draft.reasons.is_empty() {
         match bundle::sign(&draft.predicate, sbom, key) {
-            Ok(certificate) => path = signed(&certificate, suite, names)?,
+            Ok(certificate) => path = signed(&certificate, suite, key, names)?,
             Err(refusal) => draft.reasons = vec![refusal.to_string()],
         }
     }
@@ -103,13 +104,18 @@ pub(super) fn write(
 }
 
 /// Writes a certificate and what stands beside it; returns its path.
-fn signed(certificate: &str, suite: &Suite, names: &Names) -> Result<PathBuf> {
+fn signed(certificate: &str, suite: &Suite, key: &SigningKey, names: &Names) -> Result<PathBuf> {
     state::write(
         &names.path(&["vectors", "json"]),
         &crate::suite::to_file(suite)?,
     )?;
     let log = names.path(&["log"]);
     std::fs::rename(names.unsigned_log(), &log).map_err(Error::write(&log))?;
+    // What was signed was verified too, by the rules that it is read with here.
+    if let Ok(signed) = bundle::verify(certificate, &Trust::in_key(key.public().clone())) {
+        let page = report::certificate_page(&signed, &[]);
+        state::write(&names.path(&["html"]), page.as_bytes())?;
+    }
     let path = names.path(&[bundle::EXTENSION]);
     state::write(&path, certificate.as_bytes())?;
     Ok(path)
