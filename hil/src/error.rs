@@ -410,6 +410,14 @@ pub enum Error {
         /// What is wrong.
         cause: String,
     },
+    /// A file is no suite of vectors.
+    #[error("read the vectors `{}`: {cause}", path.display())]
+    Suite {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with which vector.
+        cause: mambalite_hil_certificate::suite::SuiteError,
+    },
     /// The history of runs cannot be used.
     #[error(transparent)]
     History(#[from] crate::history::HistoryError),
@@ -437,6 +445,7 @@ impl Error {
             | Self::Verify(_)
             | Self::Key(_)
             | Self::ReportFile { .. }
+            | Self::Suite { .. }
             | Self::Write { .. }
             | Self::File(_)
             | Self::UnknownBoard { .. }

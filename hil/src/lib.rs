@@ -39,6 +39,7 @@ pub mod run;
 pub mod scratch;
 pub mod ssh;
 pub mod state;
+pub mod suite;
 pub mod supply;
 pub mod transport;
 pub mod verdict;

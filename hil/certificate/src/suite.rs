@@ -1,8 +1,12 @@
 //! Vector suites: pictures that go through a network, and what must come out.
 
+mod consistency;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use consistency::SuiteError;
 
 use crate::merkle;
 
@@ -19,7 +23,7 @@ pub struct Suite {
     pub model: String,
     /// Number format: `f32`, `w8a16`, `w8a8`.
     pub precision: String,
-    /// SHA-256 of the model file, hex.
+    /// SHA-256 that the model file states of itself, hex.
     pub model_sha256: String,
     /// Seed of the random vectors.
     pub seed: u64,
@@ -87,6 +91,33 @@ pub enum Class {
     Accumulator,
     /// Cut from a photograph.
     Real,
+}
+
+impl Class {
+    /// All classes, in order.
+    pub const ALL: [Self; 7] = [
+        Self::Golden,
+        Self::Edge,
+        Self::Random,
+        Self::Chained,
+        Self::Seams,
+        Self::Accumulator,
+        Self::Real,
+    ];
+
+    /// Returns the name, as files have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Golden => "golden",
+            Self::Edge => "edge",
+            Self::Random => "random",
+            Self::Chained => "chained",
+            Self::Seams => "seams",
+            Self::Accumulator => "accumulator",
+            Self::Real => "real",
+        }
+    }
 }
 
 impl Suite {

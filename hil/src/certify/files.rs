@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::draft::Draft;
 use super::{CertifyError, Order, Outcome};
 use crate::error::{Error, Result};
-use crate::report;
+use crate::report::certificate_page;
 use crate::run::Stand;
 use crate::state::{self, file_name};
 
@@ -105,33 +105,19 @@ pub(super) fn write(
 
 /// Writes a certificate and what stands beside it; returns its path.
 fn signed(certificate: &str, suite: &Suite, key: &SigningKey, names: &Names) -> Result<PathBuf> {
-    state::write(
-        &names.path(&["vectors", "json"]),
-        &crate::suite::to_file(suite)?,
-    )?;
-    let log = names.path(&["log"]);
-    std::fs::rename(names.unsigned_log(), &log).map_err(Error::write(&log))?;
-    // What was signed was verified too, by the rules that it is read with here.
-    if let Ok(signed) = bundle::verify(certificate, &Trust::in_key(key.public().clone())) {
-        let page = report::certificate_page(&signed, &[]);
+    let suite = crate::suite::to_file(suite)?;
+    state::write(&names.path(&["vectors", "json"]), &suite)?;
+    let trust = Trust::in_key(key.public().clone());
+    if let Ok(accepted) = bundle::verify(certificate, &trust) {
+        // Nothing was computed again yet: `hil verify --page` writes one with what was.
+        let page = certificate_page(&accepted, &[]);
         state::write(&names.path(&["html"]), page.as_bytes())?;
     }
+    let log = names.path(&["log"]);
+    std::fs::rename(names.unsigned_log(), &log).map_err(Error::write(&log))?;
     let path = names.path(&[bundle::EXTENSION]);
     state::write(&path, certificate.as_bytes())?;
     Ok(path)
-}
-
-/// Reads a file of trusted keys.
-///
-/// # Errors
-/// [`CertifyError::Trust`].
-pub fn read_trust(path: &Path) -> Result<Trust, CertifyError> {
-    let fail = |cause: String| CertifyError::Trust {
-        path: path.to_owned(),
-        cause,
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    Trust::parse(&text).map_err(|error| fail(error.to_string()))
 }
 
 /// Reads a file of trusted keys.

@@ -14,6 +14,7 @@ mod quarantine;
 mod report;
 mod rigs;
 mod run;
+mod vectors;
 mod verify;
 mod watch;
 
@@ -74,6 +75,7 @@ enum Command {
     Meter(meter::Cmd),
     #[command(subcommand)]
     Quarantine(quarantine::Cmd),
+    Vectors(vectors::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -94,6 +96,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Faults(cmd) => cmd.run(output),
         Command::Meter(cmd) => cmd.run(output),
         Command::Quarantine(cmd) => cmd.run(output),
+        Command::Vectors(cmd) => cmd.run(output),
     }));
     ExitCode::from(match outcome {
         Ok(outcome) => exit_code(outcome, output),
