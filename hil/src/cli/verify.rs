@@ -81,7 +81,7 @@ struct Keys {
 impl Keys {
     fn read(&self) -> Result<Trust> {
         match (&self.trust, &self.key) {
-            (Some(path), _) => certify::read_trust(path),
+            (Some(path), _) => Ok(certify::read_trust(path)?),
             (None, Some(path)) => Ok(Trust::in_key(PublicKey::read(path)?)),
             // The command line asks for one of them.
             (None, None) => Err(Error::Bug {
