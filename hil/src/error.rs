@@ -411,6 +411,9 @@ pub enum Error {
     /// The history of runs cannot be used.
     #[error(transparent)]
     History(#[from] crate::history::HistoryError),
+    /// A new board cannot be made as ordered.
+    #[error(transparent)]
+    Scaffold(#[from] crate::scaffold::ScaffoldError),
     /// The user stopped the run.
     #[error("interrupted")]
     Interrupted,
@@ -433,6 +436,7 @@ impl Error {
             | Self::Unfit { .. }
             | Self::RealBoard { .. }
             | Self::NoGpu { .. }
+            | Self::Scaffold(_)
             | Self::ArenaTooSmall { .. } => EXIT_INPUT,
             Self::Picture(error) => error.exit_code(),
             Self::History(error) => error.exit_code(),

@@ -34,6 +34,7 @@ pub mod recovery;
 pub mod reference;
 pub mod report;
 pub mod run;
+pub mod scaffold;
 pub mod scratch;
 pub mod ssh;
 pub mod state;

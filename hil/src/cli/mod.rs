@@ -6,6 +6,7 @@ mod faults;
 mod history;
 mod lease;
 mod meter;
+mod new;
 mod output;
 mod progress;
 mod quarantine;
@@ -63,6 +64,8 @@ enum Command {
     #[command(subcommand)]
     Lease(lease::Cmd),
     Faults(faults::Cmd),
+    #[command(subcommand)]
+    New(new::Cmd),
     Meter(meter::Cmd),
     #[command(subcommand)]
     Quarantine(quarantine::Cmd),
@@ -81,6 +84,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Boards(cmd) => cmd.run(output),
         Command::Lease(cmd) => cmd.run(output),
         Command::Faults(cmd) => cmd.run(output),
+        Command::New(cmd) => cmd.run(output),
         Command::Meter(cmd) => cmd.run(output),
         Command::Quarantine(cmd) => cmd.run(output),
     }));
