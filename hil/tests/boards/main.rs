@@ -24,6 +24,7 @@ mod paced;
 mod process;
 mod qemu;
 mod qemu_kinds;
+mod qemu_new_board;
 mod qemu_program;
 mod qemu_run;
 mod rated;
