@@ -18,6 +18,7 @@ mod repository;
 mod soak;
 mod suite;
 mod tidy;
+mod vectors;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -96,6 +97,12 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Makes the suites of vectors of the shipped models, models/<name>/vectors/<precision>.json.
+    Vectors {
+        /// Compares with the files instead of writing them.
+        #[arg(long)]
+        check: bool,
+    },
     /// Checks what the compiler does not: length of files and functions, words, sizes, headings.
     Tidy,
 }
@@ -118,6 +125,7 @@ fn main() -> ExitCode {
         Task::Exhaustive => exhaustive::run(),
         Task::Miri => miri::run(),
         Task::Soak { runs, seed } => soak::run(runs, seed),
+        Task::Vectors { check } => vectors::run(check),
         Task::Tidy => tidy::run(),
     };
     let Err(error) = outcome else {
