@@ -1,0 +1,257 @@
+//! The tests that must catch a fault, by the file that it is in.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use serde_json::Value;
+
+use crate::check::{self, program, targets};
+use crate::process;
+
+/// Longest time that a test program may run. The slowest takes 15 s on two busy cores.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// What builds fast and checks as much as the tests do: hardly optimised, in many units, again
+/// only what changed, with the checks of debug builds.
+const PROFILE: [(&str, &str); 8] = [
+    ("CARGO_INCREMENTAL", "1"),
+    ("CARGO_PROFILE_RELEASE_INCREMENTAL", "true"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "64"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
+    ("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true"),
+    ("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true"),
+];
+
+/// Tests that are built and run together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// The conformance cases on a target of `check-kernels`.
+    Cases(&'static str),
+    /// A test of the workspace on the host: package and what of it.
+    Test(&'static str, &'static [&'static str]),
+}
+
+/// The unit tests of the kernels.
+const UNITS: Stage = Stage::Test("mambalite-kernels", &["--lib"]);
+/// The digests of whole models that docs/arithmetic/example.md publishes.
+const MODELS: Stage = Stage::Test("mambalite-kernels-check", &["--test", "specification"]);
+/// Streams, parts and patches of many networks.
+const EXECUTORS: Stage = Stage::Test("mambalite-tests", &["--test", "executors"]);
+
+/// How a stage ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Everything passed.
+    Passed,
+    /// The name of what failed.
+    Failed(String),
+    /// It came to no end.
+    TimedOut,
+    /// The compiler refused the source.
+    NotCompiled(String),
+}
+
+/// Returns the tests that own a file of the kernels, the quickest to fail first.
+pub(super) fn of(file: &str) -> Vec<Stage> {
+    let name = file.split(['/', '.']);
+    let is = |part: &str| {
+        name.clone()
+            .any(|name| name == part || name.starts_with(&format!("{part}_")))
+    };
+    if is("neon") {
+        return vec![Stage::Cases("aarch64")];
+    }
+    if is("dsp") {
+        return vec![Stage::Cases("m4f")];
+    }
+    if is("mve") {
+        return vec![Stage::Cases("m55")];
+    }
+    let whole = [
+        "exec/", "mixer", "anchor", "shuffle", "arith", "rows", "conv3x3",
+    ];
+    let cases = Stage::Cases("host");
+    if whole.iter().any(|part| file.starts_with(part)) {
+        vec![MODELS, cases, UNITS, EXECUTORS]
+    } else {
+        vec![cases, MODELS, UNITS, EXECUTORS]
+    }
+}
+
+impl Stage {
+    /// Returns the word for it in lists.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Cases(target) => format!("cases {target}"),
+            Self::Test(package, what) => format!("{package} {}", what.join(" ")),
+        }
+    }
+
+    /// Builds and runs the tests of a copy of the repository, up to the first that fails.
+    pub(super) fn run(self, root: &Path) -> Result<Outcome> {
+        match self {
+            Self::Cases(name) => {
+                let target = targets::ALL.iter().find(|target| target.name == name);
+                let target = target.with_context(|| format!("no target {name}"))?;
+                let folder = root.join("firmware");
+                if let Err(error) = build(&mut program::build_command(target)?, &folder)? {
+                    return Ok(Outcome::NotCompiled(error));
+                }
+                let built = program::built(target, &folder);
+                let mut command = program::run_command(target, &built, check::SEED, &[])?;
+                run_to_failure(&mut command, root)
+            }
+            Self::Test(package, what) => {
+                let mut command = process::cargo();
+                command.args(["test", "--release", "--locked", "--no-run"]);
+                command.args(["--target-dir", "target", "--package", package]);
+                command.args(what);
+                let built = match build(&mut command, root)? {
+                    Ok(built) => built,
+                    Err(error) => return Ok(Outcome::NotCompiled(error)),
+                };
+                let (program, folder) = built.context("cargo names no test program")?;
+                run_to_failure(&mut Command::new(program), &folder)
+            }
+        }
+    }
+}
+
+/// A test program and the folder of its package.
+type Built = Option<(PathBuf, PathBuf)>;
+
+/// Builds and returns the last test program that cargo tells of, or the first error.
+fn build(command: &mut Command, folder: &Path) -> Result<Result<Built, String>> {
+    command.envs(PROFILE).arg("--message-format=json");
+    let output = command.current_dir(folder).stdin(Stdio::null()).output();
+    let output = output.context("start cargo")?;
+    let (mut built, mut error) = (None, None);
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let message: Value = serde_json::from_str(line).unwrap_or_default();
+        if let Some(executable) = message["executable"].as_str() {
+            let manifest = Path::new(message["manifest_path"].as_str().unwrap_or_default());
+            let package = manifest.parent().unwrap_or(folder).to_path_buf();
+            built = Some((PathBuf::from(executable), package));
+        }
+        if message["message"]["level"] == "error" && error.is_none() {
+            error = message["message"]["message"].as_str().map(str::to_owned);
+        }
+    }
+    if output.status.success() {
+        return Ok(Ok(built));
+    }
+    match error {
+        Some(error) => Ok(Err(error)),
+        // No fault of the source: a lock, a file that is missing.
+        None => Err(anyhow!(
+            "cargo failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        )),
+    }
+}
+
+/// Runs a test program until a test fails, it ends or the time is over.
+fn run_to_failure(command: &mut Command, folder: &Path) -> Result<Outcome> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    command.current_dir(folder).stdin(Stdio::null());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("start {program}"))?;
+    let outcome = watch(&mut child);
+    // It has ended, or is to end.
+    let _ = child.kill();
+    let status = child.wait()?;
+    Ok(match outcome {
+        Some(outcome) => outcome,
+        None if status.success() => Outcome::Passed,
+        None => Outcome::Failed(format!("{status}")),
+    })
+}
+
+/// Reads what a test program prints and returns what ends it before its own end.
+fn watch(child: &mut Child) -> Option<Outcome> {
+    let (sender, lines) = mpsc::channel();
+    let pipe = child.stdout.take()?;
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match lines.recv_timeout(left) {
+            Ok(line) => {
+                if let Some(name) = failure(&line) {
+                    return Some(Outcome::Failed(name));
+                }
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => return Some(Outcome::TimedOut),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                // The pipe is closed: the end is near, or was.
+                while Instant::now() < deadline {
+                    match child.try_wait() {
+                        Ok(None) => thread::sleep(Duration::from_millis(5)),
+                        Ok(Some(_)) | Err(_) => return None,
+                    }
+                }
+                return Some(Outcome::TimedOut);
+            }
+        }
+    }
+}
+
+/// Returns the name of the test that a line says failed.
+fn failure(line: &str) -> Option<String> {
+    let name = match line.strip_prefix("test ") {
+        Some(test) => test.strip_suffix(" ... FAILED")?,
+        None => line.strip_prefix("FAIL ")?.split(' ').next()?,
+    };
+    Some(name.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_have_the_tests_that_can_run_them() {
+        assert_eq!(of("num/neon/fixed.rs"), [Stage::Cases("aarch64")]);
+        assert_eq!(of("linear/neon_dot.rs"), [Stage::Cases("aarch64")]);
+        assert_eq!(of("linear/dsp/gather.rs"), [Stage::Cases("m4f")]);
+        assert_eq!(of("scan/mve/assembly.rs"), [Stage::Cases("m55")]);
+        assert_eq!(of("scan/fixed_avx2.rs")[0], Stage::Cases("host"));
+        assert_eq!(of("exec/stream.rs")[0], MODELS);
+    }
+
+    #[test]
+    fn a_failure_ends_a_run_and_so_does_its_time() {
+        let shell = |script: &str| {
+            let mut command = Command::new("sh");
+            run_to_failure(command.args(["-c", script]), Path::new(".")).unwrap()
+        };
+        let failed = |name: &str| Outcome::Failed(name.to_owned());
+        assert_eq!(
+            shell("echo FAIL a/w8a8 case 1; exec sleep 60"),
+            failed("a/w8a8")
+        );
+        assert_eq!(
+            shell("echo test b::c ... FAILED; exec sleep 60"),
+            failed("b::c")
+        );
+        assert_eq!(shell("echo PASS a; exit 3"), failed("exit status: 3"));
+        assert_eq!(shell("echo test b ... ok"), Outcome::Passed);
+    }
+}
