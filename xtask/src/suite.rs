@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::counts::Counts;
 use crate::packages::{self, Purpose};
-use crate::{bench, check, firmware, no_panic, process, ptx, repository, tidy};
+use crate::{bench, check, firmware, mutants, no_panic, process, ptx, repository, tidy};
 
 /// What the tests need besides the compiler.
 const NEEDED: [Purpose; 6] = [
@@ -50,6 +50,8 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     }
     let mut counts = check::count(&[], check::SEED)?;
     counts += no_panic::count()?;
+    // One more test: faults that are seeded in a kernel are caught.
+    counts += mutants::count()?;
     counts += ptx::count()?;
     let nextest = has("nextest", strictness)?;
     let mut suites = vec![(cargo(&["test", "--all-targets"]), firmware.as_path())];

@@ -19,6 +19,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
+use crate::counts::Counts;
 use crate::packages::{self, Purpose};
 use journal::{Journal, Line, Verdict};
 use known::Known;
@@ -44,6 +45,10 @@ const OTHERS: [&str; 10] = [
     "num/mod.rs",
     "num/simd/tests.rs",
 ];
+
+/// A small file of the host, and how many of its mutants are run among the tests.
+const FEW_FILE: &str = "sum/fixed_x86.rs";
+const FEW: usize = 6;
 
 /// Where NEON's instructions have names.
 const INSTRUCTIONS: &str = "num/neon/intrinsics.rs";
@@ -82,7 +87,7 @@ impl std::error::Error for Failed {}
 
 /// A mutant and what became of it.
 #[derive(Debug)]
-struct Result_ {
+struct Judged {
     mutant: Mutant,
     line: Line,
     /// Of the list of equivalent mutants.
@@ -118,12 +123,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Purpose::VirtualBoards,
         Purpose::CheckKernels,
     ])?;
-    let results = run_all(mutants, &known)?;
+    let results = run_all(mutants, &known, true)?;
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&results.iter().map(to_json).collect::<Vec<_>>())?;
         fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
     }
     tell(&results)
+}
+
+/// Runs a few mutants of one small file on the host, which shows that faults are seeded and caught.
+///
+/// One test; the journal is not asked, or it would show nothing the second time.
+pub(crate) fn count() -> Result<Counts> {
+    let (mut mutants, known) = (all()?, Known::read()?);
+    mutants.retain(|mutant| mutant.file == FEW_FILE && known.find(mutant).is_none());
+    let results = run_all(sample(mutants, Some(FEW), 1), &known, false)?;
+    let is_right = results.len() == FEW && tell(&results).is_ok();
+    Ok(Counts {
+        passed: usize::from(is_right),
+        failed: usize::from(!is_right),
+        skipped: 0,
+    })
 }
 
 /// Returns all mutants of the kernels, file by file.
@@ -204,55 +224,17 @@ fn sample(mut mutants: Vec<Mutant>, count: Option<usize>, seed: u64) -> Vec<Muta
     mutants
 }
 
-/// Runs mutants, after the tests without a fault.
-fn run_all(mutants: Vec<Mutant>, known: &Known) -> Result<Vec<Result_>> {
-    let mut journal = Journal::open()?;
-    let sandbox = Sandbox::new()?;
-    let mut texts = BTreeMap::new();
-    for mutant in &mutants {
-        if !texts.contains_key(&mutant.file) {
-            texts.insert(mutant.file.clone(), sandbox::original(&mutant.file)?);
-        }
-    }
-    let digests: BTreeMap<_, _> = texts
-        .iter()
-        .map(|(file, text)| (file.clone(), sandbox::digest(text)))
-        .collect();
-    let is_new = |mutant: &&Mutant| {
-        journal
-            .find(&mutant.key(), &digests[&mutant.file])
-            .is_none()
+/// Runs mutants; `resumes` leaves out those that the journal knows.
+fn run_all(mutants: Vec<Mutant>, known: &Known, resumes: bool) -> Result<Vec<Judged>> {
+    let mut judge = Judge {
+        resumes,
+        journal: Journal::open()?,
+        sandbox: Sandbox::new()?,
+        passed: BTreeSet::new(),
     };
-    let stages: BTreeSet<Stage> = mutants
-        .iter()
-        .filter(is_new)
-        .flat_map(|mutant| suite::of(&mutant.file))
-        .collect();
-    for stage in stages {
-        let start = Instant::now();
-        let outcome = stage.run(sandbox.root())?;
-        ensure!(
-            outcome == Outcome::Passed,
-            "without a fault, {}: {outcome:?}",
-            stage.name()
-        );
-        println!(
-            "{} passes, {:.1} s",
-            stage.name(),
-            start.elapsed().as_secs_f64()
-        );
-    }
     let (total, mut results) = (mutants.len(), Vec::new());
     for mutant in mutants {
-        let (key, digest) = (mutant.key(), &digests[&mutant.file]);
-        let line = match journal.find(&key, digest) {
-            Some(line) => line.clone(),
-            None => {
-                let line = judge(&sandbox, &mutant, &texts[&mutant.file], digest)?;
-                journal.add(&line)?;
-                line
-            }
-        };
+        let line = judge.line(&mutant)?;
         let Line {
             verdict,
             by,
@@ -264,7 +246,7 @@ fn run_all(mutants: Vec<Mutant>, known: &Known) -> Result<Vec<Result_>> {
             results.len() + 1
         );
         let reason = known.find(&mutant).map(|entry| entry.reason.clone());
-        results.push(Result_ {
+        results.push(Judged {
             mutant,
             line,
             reason,
@@ -273,40 +255,77 @@ fn run_all(mutants: Vec<Mutant>, known: &Known) -> Result<Vec<Result_>> {
     Ok(results)
 }
 
-/// Runs the tests that own a mutant's file, with the fault in it, up to the first failure.
-fn judge(sandbox: &Sandbox, mutant: &Mutant, text: &str, digest: &str) -> Result<Line> {
-    let start = Instant::now();
-    sandbox.write(&mutant.file, &mutant.apply(text))?;
-    let mut ended = Ok((Verdict::Survived, String::new()));
-    for stage in suite::of(&mutant.file) {
-        ended = stage.run(sandbox.root()).map(|outcome| match outcome {
-            Outcome::Passed => (Verdict::Survived, String::new()),
-            Outcome::Failed(test) => (Verdict::Caught, format!("{}: {test}", stage.name())),
-            Outcome::TimedOut => (Verdict::TimedOut, stage.name()),
-            Outcome::NotCompiled(error) => (Verdict::NotCompiled, error),
-        });
-        if !matches!(ended, Ok((Verdict::Survived, _))) {
-            break;
+/// Tells what becomes of mutants.
+struct Judge {
+    /// Whether what the journal knows stays.
+    resumes: bool,
+    journal: Journal,
+    sandbox: Sandbox,
+    /// The tests that pass without a fault.
+    passed: BTreeSet<Stage>,
+}
+
+impl Judge {
+    /// Returns what became of a mutant, by the journal or by its tests.
+    fn line(&mut self, mutant: &Mutant) -> Result<Line> {
+        let (key, text) = (mutant.key(), sandbox::original(&mutant.file)?);
+        let digest = sandbox::digest(&text);
+        let known = self.journal.find(&key, &digest);
+        if let Some(line) = known.filter(|_| self.resumes) {
+            return Ok(line.clone());
         }
+        let mut seconds = 0.0;
+        let ended = self.run(mutant, &text, &mut seconds);
+        self.sandbox.write(&mutant.file, &text)?;
+        let (verdict, by) = ended?;
+        let line = Line {
+            key,
+            digest,
+            verdict,
+            by,
+            seconds,
+        };
+        self.journal.add(&line)?;
+        Ok(line)
     }
-    sandbox.write(&mutant.file, text)?;
-    let (verdict, by) = ended?;
-    Ok(Line {
-        key: mutant.key(),
-        digest: digest.to_owned(),
-        verdict,
-        by,
-        seconds: start.elapsed().as_secs_f64(),
-    })
+
+    /// Runs the tests that own a mutant's file, with the fault in it, up to the first failure.
+    /// `seconds` is how long that took, without what the tests take before a first fault.
+    fn run(&mut self, mutant: &Mutant, text: &str, seconds: &mut f64) -> Result<(Verdict, String)> {
+        let root = self.sandbox.root().to_path_buf();
+        for stage in suite::of(&mutant.file) {
+            let name = stage.name();
+            if !self.passed.contains(&stage) {
+                self.sandbox.write(&mutant.file, text)?;
+                let outcome = stage.run(&root)?;
+                ensure!(
+                    outcome == Outcome::Passed,
+                    "without a fault, {name}: {outcome:?}"
+                );
+                self.passed.insert(stage);
+            }
+            let start = Instant::now();
+            self.sandbox.write(&mutant.file, &mutant.apply(text))?;
+            let outcome = stage.run(&root)?;
+            *seconds += start.elapsed().as_secs_f64();
+            match outcome {
+                Outcome::Passed => {}
+                Outcome::Failed(test) => return Ok((Verdict::Caught, format!("{name}: {test}"))),
+                Outcome::TimedOut => return Ok((Verdict::TimedOut, name)),
+                Outcome::NotCompiled(error) => return Ok((Verdict::NotCompiled, error)),
+            }
+        }
+        Ok((Verdict::Survived, String::new()))
+    }
 }
 
 /// Shows the score and what is wrong, and fails if something is.
-fn tell(results: &[Result_]) -> Result<()> {
+fn tell(results: &[Judged]) -> Result<()> {
     for line in table::lines(results) {
         println!("{line}");
     }
     let (mut stale, mut late, mut seconds) = (0, 0, 0.0);
-    for Result_ {
+    for Judged {
         mutant,
         line,
         reason,
@@ -354,8 +373,8 @@ fn tell(results: &[Result_]) -> Result<()> {
     Ok(())
 }
 
-fn to_json(result: &Result_) -> serde_json::Value {
-    let Result_ {
+fn to_json(result: &Judged) -> serde_json::Value {
+    let Judged {
         mutant,
         line,
         reason,

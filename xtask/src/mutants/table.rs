@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Result_;
+use super::Judged;
 use super::journal::Verdict;
+use super::mutant::Mutant;
 
 /// Mutants of a row or a cell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, result: &Result_) {
+    fn add(&mut self, result: &Judged) {
         *match result.line.verdict {
             Verdict::Caught | Verdict::TimedOut => &mut self.caught,
             Verdict::Survived if result.reason.is_some() => &mut self.equivalent,
@@ -51,33 +52,31 @@ impl Counts {
 }
 
 /// Counts all results.
-pub(super) fn count<'a>(results: impl IntoIterator<Item = &'a Result_>) -> Counts {
+pub(super) fn count<'a>(results: impl IntoIterator<Item = &'a Judged>) -> Counts {
     let mut counts = Counts::default();
     results.into_iter().for_each(|result| counts.add(result));
     counts
 }
 
 /// Returns two tables in Markdown: by file, by kind of fault.
-pub(super) fn lines(results: &[Result_]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let titles: [(&str, fn(&Result_) -> String); 2] = [
-        ("file", |result| format!("`{}`", result.mutant.file)),
-        ("fault", |result| result.mutant.fault.word().to_owned()),
-    ];
-    for (title, name) in titles {
-        let mut rows = BTreeMap::<String, Counts>::new();
-        for result in results {
-            rows.entry(name(result)).or_default().add(result);
-        }
-        lines.push(format!(
-            "| {title} | caught | survived | equivalent | refused | score |"
-        ));
-        lines.push("|---|---|---|---|---|---|".to_owned());
-        let rows = rows
-            .iter()
-            .map(|(name, row)| format!("| {name} | {} |", row.cells()));
-        lines.extend(rows);
-        lines.push(format!("| all | {} |\n", count(results).cells()));
+pub(super) fn lines(results: &[Judged]) -> Vec<String> {
+    let mut lines = rows("file", results, |mutant| format!("`{}`", mutant.file));
+    lines.extend(rows("fault", results, |mutant| mutant.fault.to_string()));
+    lines
+}
+
+/// Returns a table with a row for each name.
+fn rows(title: &str, results: &[Judged], name: impl Fn(&Mutant) -> String) -> Vec<String> {
+    let mut rows = BTreeMap::<String, Counts>::new();
+    for result in results {
+        rows.entry(name(&result.mutant)).or_default().add(result);
     }
+    let mut lines = vec![
+        format!("| {title} | caught | survived | equivalent | refused | score |"),
+        "|---|---|---|---|---|---|".to_owned(),
+    ];
+    let rows = rows.iter();
+    lines.extend(rows.map(|(name, row)| format!("| {name} | {} |", row.cells())));
+    lines.push(format!("| all | {} |\n", count(results).cells()));
     lines
 }
