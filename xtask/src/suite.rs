@@ -49,10 +49,9 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
         firmware::build(&board)?;
     }
     let mut counts = check::count(&[], check::SEED)?;
-    counts += no_panic::count()?;
-    // One more test: faults that are seeded in a kernel are caught.
-    counts += mutants::count()?;
-    counts += ptx::count()?;
+    for count in [no_panic::count, mutants::count, ptx::count] {
+        counts += count()?;
+    }
     let nextest = has("nextest", strictness)?;
     let mut suites = vec![(cargo(&["test", "--all-targets"]), firmware.as_path())];
     if nextest {

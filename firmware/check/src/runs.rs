@@ -47,6 +47,15 @@ pub(crate) fn all() -> impl Iterator<Item = Run> {
 }
 
 impl Run {
+    /// Returns what its name begins with: the operator or the function.
+    pub(crate) fn operator(&self) -> &str {
+        match self {
+            Self::FloatMode => "float_mode",
+            Self::Case(case) => case.name,
+            Self::Test(test) => test.op,
+        }
+    }
+
     /// Runs it on the inputs of a seed, in [`kernels::MEMORY_WORDS`] of memory where a run needs any.
     pub(crate) fn outcome(&self, seed: u64, memory: &mut [u64]) -> Outcome {
         match self {

@@ -68,8 +68,13 @@ impl Journal {
     /// What was caught or refused in the same file is so again. One that survived has to run again:
     /// there may be new tests.
     pub(super) fn find(&self, key: &str, digest: &str) -> Option<&Line> {
-        let line = self.lines.get(key)?;
+        let line = self.last(key)?;
         (line.digest == digest && line.verdict != Verdict::Survived).then_some(line)
+    }
+
+    /// Returns what became of a mutant when it last ran.
+    pub(super) fn last(&self, key: &str) -> Option<&Line> {
+        self.lines.get(key)
     }
 
     /// Adds a line.

@@ -68,6 +68,9 @@ pub(crate) struct Arguments {
     /// Prints the mutants instead of running them.
     #[arg(long)]
     list: bool,
+    /// Tells of those that have run so far and runs none.
+    #[arg(long)]
+    report: bool,
     /// Writes each mutant and what became of it.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -118,12 +121,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         println!("{} mutants", mutants.len());
         return Ok(());
     }
-    packages::install(&[
-        Purpose::Firmware,
-        Purpose::VirtualBoards,
-        Purpose::CheckKernels,
-    ])?;
-    let results = run_all(mutants, &known, true)?;
+    let results = if arguments.report {
+        journaled(mutants, &known)?
+    } else {
+        packages::install(&[
+            Purpose::Firmware,
+            Purpose::VirtualBoards,
+            Purpose::CheckKernels,
+        ])?;
+        run_all(mutants, &known, true)?
+    };
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&results.iter().map(to_json).collect::<Vec<_>>())?;
         fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
@@ -222,6 +229,21 @@ fn sample(mut mutants: Vec<Mutant>, count: Option<usize>, seed: u64) -> Vec<Muta
         (suite::of(&a.file), &a.file, a.line).cmp(&(suite::of(&b.file), &b.file, b.line))
     });
     mutants
+}
+
+/// Returns what the journal has of mutants, survivors too.
+fn journaled(mutants: Vec<Mutant>, known: &Known) -> Result<Vec<Judged>> {
+    let journal = Journal::open()?;
+    let of = |mutant: Mutant| {
+        let line = journal.last(&mutant.key())?.clone();
+        let reason = known.find(&mutant).map(|entry| entry.reason.clone());
+        Some(Judged {
+            mutant,
+            line,
+            reason,
+        })
+    };
+    Ok(mutants.into_iter().filter_map(of).collect())
 }
 
 /// Runs mutants; `resumes` leaves out those that the journal knows.
