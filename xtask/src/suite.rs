@@ -48,10 +48,7 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     for board in firmware::boards()? {
         firmware::build(&board)?;
     }
-    let mut counts = check::count(&[], check::SEED)?;
-    for count in [no_panic::count, mutants::count, ptx::count] {
-        counts += count()?;
-    }
+    let mut counts = count_tasks()?;
     let nextest = has("nextest", strictness)?;
     let mut suites = vec![(cargo(&["test", "--all-targets"]), firmware.as_path())];
     if nextest {
@@ -103,6 +100,15 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     );
     ensure!(counts.failed == 0, "{} tests failed", counts.failed);
     Ok(())
+}
+
+/// Runs the tasks that are tests themselves.
+fn count_tasks() -> Result<Counts> {
+    let mut counts = check::count(&[], check::SEED)?;
+    counts += no_panic::count()?;
+    counts += mutants::count()?;
+    counts += ptx::count()?;
+    Ok(counts)
 }
 
 /// Lints both workspaces, and what the feature of probes adds.
