@@ -10,6 +10,7 @@ mod exchange;
 mod exhaustive;
 mod firmware;
 mod miri;
+mod mutants;
 mod no_panic;
 mod packages;
 mod peers;
@@ -75,6 +76,8 @@ enum Task {
         #[arg(long, default_value_t = check::SEED)]
         seed: u64,
     },
+    /// Seeds faults in the kernels, one at a time, and tells which ones no test catches.
+    Mutants(mutants::Arguments),
     /// Looks for panics in the variants for Cortex-M, linked alone.
     NoPanic,
     /// Compiles the entry points of the GPU to PTX and a cubin, kernels/ptx/sm_87.{ptx,cubin,toml}.
@@ -126,6 +129,7 @@ fn main() -> ExitCode {
             _ => bench::run(&arguments),
         },
         Task::CheckKernels { targets, seed } => check::run(&targets, seed),
+        Task::Mutants(arguments) => mutants::run(&arguments),
         Task::NoPanic => no_panic::run(),
         Task::Ptx { check } => ptx::run(check),
         Task::Exchange => exchange::run(),
@@ -148,7 +152,7 @@ fn main() -> ExitCode {
     ExitCode::from(
         if error.is::<packages::Missing>() || error.is::<miri::Missing>() {
             5
-        } else if error.is::<check::Failed>() {
+        } else if error.is::<check::Failed>() || error.is::<mutants::Failed>() {
             3
         } else {
             1

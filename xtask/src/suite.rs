@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::counts::Counts;
 use crate::packages::{self, Purpose};
-use crate::{bench, check, firmware, no_panic, process, ptx, repository, tidy};
+use crate::{bench, check, firmware, mutants, no_panic, process, ptx, repository, tidy};
 
 /// What the tests need besides the compiler.
 const NEEDED: [Purpose; 7] = [
@@ -49,9 +49,7 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     for board in firmware::boards()? {
         firmware::build(&board)?;
     }
-    let mut counts = check::count(&[], check::SEED)?;
-    counts += no_panic::count()?;
-    counts += ptx::count()?;
+    let mut counts = count_tasks()?;
     let nextest = has("nextest", strictness)?;
     let mut suites = vec![(cargo(&["test", "--all-targets"]), firmware.as_path())];
     if nextest {
@@ -103,6 +101,15 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     );
     ensure!(counts.failed == 0, "{} tests failed", counts.failed);
     Ok(())
+}
+
+/// Runs the tasks that are tests themselves.
+fn count_tasks() -> Result<Counts> {
+    let mut counts = check::count(&[], check::SEED)?;
+    counts += no_panic::count()?;
+    counts += mutants::count()?;
+    counts += ptx::count()?;
+    Ok(counts)
 }
 
 /// Lints both workspaces, and what the feature of probes adds.

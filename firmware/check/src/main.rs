@@ -51,16 +51,21 @@ fn main() -> std::process::ExitCode {
 }
 
 /// Runs everything, in memory that the variants are tested in, and returns the exit code.
-fn check(out: &mut impl Write, options: &Options, memory: &mut [u64]) -> Result<u8, fmt::Error> {
+fn check(
+    out: &mut impl Write,
+    options: &Options<'_>,
+    memory: &mut [u64],
+) -> Result<u8, fmt::Error> {
     let seed = options.seed;
-    writeln!(out, "PLAN {} seed {seed}", runs::all().count())?;
+    let runs = || runs::all().filter(|run| run.operator().starts_with(options.only));
+    writeln!(out, "PLAN {} seed {seed}", runs().count())?;
     match options.control {
         None => {}
         Some(Control::FlushToZero) => platform::flush_to_zero(),
         Some(Control::StackOverflow) => control::overflow_stack(),
     }
     let mut failed = false;
-    for run in runs::all() {
+    for run in runs() {
         writeln!(out, "RUN {run}")?;
         match run.outcome(seed, memory) {
             Outcome::Pass(None) => writeln!(out, "PASS {run}")?,

@@ -43,6 +43,15 @@ pub(crate) fn all() -> impl Iterator<Item = Run> {
 }
 
 impl Run {
+    /// Returns what its name begins with: the operator or the function.
+    pub(crate) fn operator(&self) -> &str {
+        match self {
+            Self::FloatMode => "float_mode",
+            Self::Kernels(kernels::Run::Case(case)) => case.name,
+            Self::Kernels(kernels::Run::Test(test)) => test.op,
+        }
+    }
+
     /// Runs it on the inputs of a seed, in memory as [`kernels::Run::run`] takes it.
     pub(crate) fn outcome(&self, seed: u64, memory: &mut [u64]) -> Outcome {
         match self {

@@ -8,13 +8,14 @@
 use core::fmt;
 
 use mambalite_kernels::arith::{Arithmetic, Fixed, Float};
+use mambalite_kernels::linear::{Taps, Weights};
 use mambalite_kernels::{Kernels, Variant};
 
 use crate::inputs::Inputs;
 use crate::memory::Memory;
 use crate::operators::{
-    self, Fault, MatrixDims, SequenceDims, SequenceRun, Shape, conv1d, gate, gate_sweep, norm,
-    scan_full, scan_tied, step, sum,
+    self, Arrays, Fault, MatrixDims, ScratchBuffers, SequenceDims, SequenceRun, Shape, conv1d,
+    gate, gate_sweep, norm, scan_full, scan_tied, step, sum,
 };
 use crate::sequence::{Sequence, Sink};
 
@@ -323,9 +324,43 @@ fn matrix_test<A: Inputs>(
                 true => operators::conv3x3::<A>(kernels, &dims, shape, s, m, sink),
                 false => operators::linear::<A>(kernels, &dims, shape, s, m, sink),
             })?;
+            if !conv && shape == Shape::Dense {
+                compare(kernels, case, memory, &|kernels, s, m, sink| {
+                    longer_output(kernels, &dims, s, m, sink)
+                })?;
+            }
         }
     }
     Ok(())
+}
+
+/// A product into room for a pixel more than there are: that stays as it is.
+fn longer_output<A: Inputs>(
+    kernels: &Kernels<A>,
+    dims: &MatrixDims,
+    s: &mut Sequence,
+    m: &mut Memory<'_>,
+    sink: &mut dyn Sink,
+) -> Result<(), Fault> {
+    let (kernel, size) = (&kernels.linear, (dims, dims.inputs));
+    let arrays = Arrays::<A>::new(dims, dims.inputs, s, m).ok_or(Fault::Memory)?;
+    let weights = arrays.weights::<A::In>(kernel, size, Shape::Dense, m);
+    let Some(Weights::Dense(matrix)) = weights else {
+        return Err(Fault::Memory);
+    };
+    let x = m.array(dims.pixels * dims.inputs, || A::input(s));
+    let x = x.ok_or(Fault::Memory)?;
+    let mut scratch = ScratchBuffers::new(kernel, size, 1, m).ok_or(Fault::Memory)?;
+    let len = (dims.pixels + 1) * dims.outputs;
+    let mut out = m.take::<A::Act>(len).ok_or(Fault::Memory)?;
+    out.values().fill(A::Act::default());
+    let taps = Taps::rows(dims.pixels, dims.inputs, dims.inputs, x);
+    (kernel.inputs)(&matrix, &taps, scratch.scratch().kernel, out.values());
+    sink.add(out.values());
+    match out.is_intact() {
+        true => Ok(()),
+        false => Err(Fault::Guard),
+    }
 }
 
 /// An operator in one precision: its table of variants, and how one is tested.

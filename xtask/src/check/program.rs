@@ -24,6 +24,17 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// Builds the program of a target and returns its path, which no other target's build changes.
 pub(crate) fn build(target: &Target) -> Result<PathBuf> {
     let folder = repository::firmware();
+    process::run(&mut build_command(target)?, &folder)?;
+    let built = built(target, &folder);
+    let kept = repository::target().join("check-kernels");
+    fs::create_dir_all(&kept).with_context(|| format!("create {}", kept.display()))?;
+    let kept = kept.join(target.name);
+    fs::copy(&built, &kept).with_context(|| format!("copy {}", built.display()))?;
+    Ok(kept)
+}
+
+/// Returns the command that builds the program of a target, to be run in a firmware workspace.
+pub(crate) fn build_command(target: &Target) -> Result<Command> {
     let mut command = cargo(target)?;
     command.args(["--locked", "--package", PACKAGE]);
     if let Some(bare) = target.bare()? {
@@ -32,17 +43,13 @@ pub(crate) fn build(target: &Target) -> Result<PathBuf> {
         command.env("CHECK_RAM", region(bare.ram));
         command.env("CHECK_STACK", format!("{:#x}", bare.stack_bytes));
     }
-    process::run(&mut command, &folder)?;
-    let built = folder
-        .join("target")
-        .join(target.triple)
-        .join("release")
-        .join(BINARY);
-    let kept = repository::target().join("check-kernels");
-    fs::create_dir_all(&kept).with_context(|| format!("create {}", kept.display()))?;
-    let kept = kept.join(target.name);
-    fs::copy(&built, &kept).with_context(|| format!("copy {}", built.display()))?;
-    Ok(kept)
+    Ok(command)
+}
+
+/// Returns where a firmware workspace has the program of a target after the build.
+pub(crate) fn built(target: &Target, firmware: &Path) -> PathBuf {
+    let folder = firmware.join("target").join(target.triple);
+    folder.join("release").join(BINARY)
 }
 
 /// Returns the command that builds for a target, less what is to be built.
@@ -70,11 +77,23 @@ pub(crate) fn cargo(target: &Target) -> Result<Command> {
 
 /// Runs the program of a target. `words` are those of its command line besides the seed.
 pub(crate) fn run(target: &Target, program: &Path, seed: u64, words: &[&str]) -> Result<Report> {
+    let mut command = run_command(target, program, seed, words)?;
+    let (code, lines) = process::listen(&mut command, &repository::root(), LIMIT)?;
+    Ok(Report::parse(&lines, seed, code))
+}
+
+/// Returns the command that [`run`] runs.
+pub(crate) fn run_command(
+    target: &Target,
+    program: &Path,
+    seed: u64,
+    words: &[&str],
+) -> Result<Command> {
     let seed_word = format!("seed={seed}");
     let words: Vec<_> = std::iter::once(seed_word.as_str())
         .chain(words.iter().copied())
         .collect();
-    let mut command = match (&target.machine, target.bare()?) {
+    Ok(match (&target.machine, target.bare()?) {
         (_, Some(bare)) => emulator(target, &bare, program, &words),
         (Machine::User { emulator, cpu }, None) => {
             let mut command = Command::new(emulator);
@@ -86,9 +105,7 @@ pub(crate) fn run(target: &Target, program: &Path, seed: u64, words: &[&str]) ->
             command.args(&words);
             command
         }
-    };
-    let (code, lines) = process::listen(&mut command, &repository::root(), LIMIT)?;
-    Ok(Report::parse(&lines, seed, code))
+    })
 }
 
 /// Returns the command that runs a program in QEMU, whose semihosting takes the words.
