@@ -19,6 +19,7 @@ mod repository;
 mod soak;
 mod suite;
 mod tidy;
+mod vectors;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -102,6 +103,11 @@ enum Task {
         /// A board; all virtual ones if none is named.
         #[arg(long = "board")]
         boards: Vec<String>,
+    /// Makes the suites of vectors of the shipped models, models/<name>/vectors/<precision>.json.
+    Vectors {
+        /// Compares with the files instead of writing them.
+        #[arg(long)]
+        check: bool,
     },
     /// Checks what the compiler does not: length of files and functions, words, sizes, headings.
     Tidy,
@@ -126,6 +132,7 @@ fn main() -> ExitCode {
         Task::Miri => miri::run(),
         Task::Soak { runs, seed } => soak::run(runs, seed),
         Task::Certify { boards } => certify::run(&boards),
+        Task::Vectors { check } => vectors::run(check),
         Task::Tidy => tidy::run(),
     };
     let Err(error) = outcome else {

@@ -1,6 +1,8 @@
 //! Vector suites: pictures that go through a network, and what must come out.
 
 mod consistency;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
