@@ -48,7 +48,8 @@ pub(crate) struct Cmd {
     /// Firmware to compare with the certified one.
     #[arg(long, value_name = "FILE")]
     elf: Option<PathBuf>,
-    /// Suite of vectors [default: the file beside the certificate, or the shipped one].
+    /// Suite of vectors [default: the file beside the certificate, or the suite that
+    /// follows from the model].
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
     /// Model file, or name of a shipped one [default: the shipped one with the certified hash].

@@ -18,7 +18,7 @@ pub enum VerifyError {
     },
     /// The suite is not beside the certificate, not shipped, and none was given.
     #[error(
-        "find the vectors with the hash {sha256}: they are not beside the certificate and not shipped; name the file with --vectors"
+        "find the vectors with the hash {sha256}: they are not beside the certificate, and this program makes others of the model; name the file with --vectors"
     )]
     NoSuite {
         /// The hash of the file.

@@ -109,11 +109,12 @@ fn shares(pictures: &[&Picture], count: usize) -> Vec<Vec<usize>> {
 impl Worker {
     fn start(folder: &Path, vectors: Vec<usize>, pictures: &[&Picture]) -> Result<Self> {
         let spawned = Command::new("python3")
-            // Isolated: nothing of the user's own is imported, and no compiled file is written.
-            .args(["-B", "-m", "independent.vectors", MODEL])
+            // Nothing of the user's own is imported, and no compiled file is written.
+            .args(["-B", "-s", "-m", "independent.vectors", MODEL])
             .current_dir(folder)
             .env_remove("PYTHONPATH")
             .env_remove("PYTHONHOME")
+            .env_remove("PYTHONSAFEPATH")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

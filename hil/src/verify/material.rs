@@ -1,6 +1,6 @@
 //! What a certificate names: firmware, model, suite.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mambalite::model_file::ModelFile;
 use mambalite::registry::{self, SHIPPED};
@@ -8,14 +8,10 @@ use mambalite_hil_certificate::{Predicate, Suite};
 use mambalite_kernels::Precision;
 
 use super::{Order, VerifyError, beside};
-use crate::board::Boards;
 use crate::certify::sha256;
 use crate::error::{Error, Result};
 use crate::firmware::Image;
-
-/// Folder of the shipped models in the repository; suites are below that of their model.
-const MODELS: &str = "models";
-const VECTORS: &str = "vectors";
+use crate::suite::{of_model, to_file};
 
 /// What a certificate names, as it was found.
 #[derive(Debug)]
@@ -39,15 +35,12 @@ impl Material {
     ///
     /// # Errors
     /// [`VerifyError::NoModel`], [`VerifyError::NoSuite`], [`VerifyError::Suite`], and those of reading.
-    pub(super) fn find(
-        order: &Order,
-        predicate: &Predicate,
-        boards: Option<&Boards>,
-    ) -> Result<Self> {
-        let (suite, suite_sha256) = suite(order, predicate, boards)?;
+    pub(super) fn find(order: &Order, predicate: &Predicate) -> Result<Self> {
+        let model = model(order.model.as_deref(), predicate)?;
+        let (suite, suite_sha256) = suite(order, predicate, &model)?;
         Ok(Self {
             elf: elf(order, predicate)?,
-            model: model(order.model.as_deref(), predicate)?,
+            model,
             suite,
             suite_sha256,
         })
@@ -87,25 +80,23 @@ fn model(named: Option<&str>, predicate: &Predicate) -> Result<ModelFile> {
     Ok(found.ok_or_else(none)?)
 }
 
-/// Reads the suite that was named, the one beside the certificate, or the shipped one.
-fn suite(order: &Order, predicate: &Predicate, boards: Option<&Boards>) -> Result<(Suite, String)> {
-    let named = order.vectors.clone();
+/// Reads the suite that was named or the one beside the certificate, or makes the one that follows from
+/// the model.
+fn suite(order: &Order, predicate: &Predicate, model: &ModelFile) -> Result<(Suite, String)> {
     let beside = || beside(&order.certificate).filter(|path| path.is_file());
-    let shipped = || {
-        let models = boards?.repository().join(MODELS);
-        let name = Path::new(&predicate.model.name).file_name()?;
-        let file = format!("{}.json", predicate.model.precision);
-        let path = models.join(name).join(VECTORS).join(file);
-        path.is_file().then_some(path)
-    };
-    let path = named.or_else(beside).or_else(shipped);
-    let path = path.ok_or_else(|| VerifyError::NoSuite {
-        sha256: predicate.suite.sha256.clone(),
-    })?;
-    let bytes = std::fs::read(&path).map_err(Error::read(&path))?;
-    let suite = serde_json::from_slice(&bytes).map_err(|error| VerifyError::Suite {
-        path,
-        cause: error.to_string(),
-    })?;
-    Ok((suite, sha256(&bytes)))
+    if let Some(path) = order.vectors.clone().or_else(beside) {
+        let bytes = std::fs::read(&path).map_err(Error::read(&path))?;
+        let suite = Suite::parse(&bytes).map_err(|error| VerifyError::Suite {
+            path,
+            cause: error.to_string(),
+        })?;
+        return Ok((suite, sha256(&bytes)));
+    }
+    let suite = of_model(&predicate.model.name, model)?;
+    let found = sha256(&to_file(&suite)?);
+    let sha256 = predicate.suite.sha256.clone();
+    match found == sha256 {
+        true => Ok((suite, found)),
+        false => Err(VerifyError::NoSuite { sha256 }.into()),
+    }
 }

@@ -41,7 +41,7 @@ pub struct Order {
     pub trust: Trust,
     /// The firmware, to be compared with its hash.
     pub elf: Option<PathBuf>,
-    /// The suite; else the file beside the certificate, or the shipped one.
+    /// The suite; else the file beside the certificate, or the one that follows from the model.
     pub vectors: Option<PathBuf>,
     /// Name or file of the model; else the shipped one with its hash.
     pub model: Option<String>,
@@ -53,7 +53,7 @@ pub struct Order {
 
 /// Verifies a certificate.
 ///
-/// * `boards` - the repository, for shipped suites and for running again; nothing where there is none.
+/// * `boards` - the repository, for running again; nothing where there is none.
 ///
 /// # Errors
 /// What keeps it from being verified: files that there are not or that cannot be read, [`VerifyError`],
@@ -79,7 +79,7 @@ pub fn run(
     };
     report.pass("certificate", describe(&certificate));
     let predicate = &certificate.predicate;
-    let material = Material::find(order, predicate, boards)?;
+    let material = Material::find(order, predicate)?;
     firmware(predicate, material.elf.as_ref(), &mut report);
     compare(predicate, &material, &mut report);
     operators(predicate, &mut report);
