@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mambalite::picture::Picture;
 use mambalite_hil_wire::Fault;
-use mambalite_kernels::{Layer, MAX_LAYERS, Model};
+use mambalite_kernels::{Layer, Model};
 
 use crate::compare::{Comparison, Place, first_byte, first_value};
 use crate::error::{Error, Result};
@@ -83,7 +83,7 @@ impl<'m, T: Transport> Device<'m, T> {
     ) -> Result<JobResult> {
         let config = self.model.config();
         let layers = match self.link.shows_layers() {
-            true => Layer::count(config).min(MAX_LAYERS),
+            true => Layer::count(config),
             false => 0,
         };
         let side = |length: usize| {
@@ -97,7 +97,7 @@ impl<'m, T: Transport> Device<'m, T> {
             pixels: picture.data(),
             output_len: picture.data().len() * config.scale * config.scale,
             layers: layers as u16,
-            // An index of a layer, so below MAX_LAYERS.
+            // An index of a layer; the family has at most 1191.
             trace: extras.trace.map(|layer| layer as u16),
             damage: extras.damage,
         };

@@ -430,6 +430,9 @@ pub enum Error {
     /// A certificate cannot be verified.
     #[error(transparent)]
     Verify(Box<crate::verify::VerifyError>),
+    /// A new board cannot be made as ordered.
+    #[error(transparent)]
+    Scaffold(#[from] crate::scaffold::ScaffoldError),
     /// The user stopped the run.
     #[error("interrupted")]
     Interrupted,
@@ -456,6 +459,7 @@ impl Error {
             | Self::Unfit { .. }
             | Self::RealBoard { .. }
             | Self::NoGpu { .. }
+            | Self::Scaffold(_)
             | Self::ArenaTooSmall { .. } => EXIT_INPUT,
             Self::Picture(error) => error.exit_code(),
             Self::History(error) => error.exit_code(),

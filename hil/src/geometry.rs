@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mambalite::upscale::Executor;
-use mambalite_kernels::{Model, Plan, TileGrid};
+use mambalite_kernels::{Layer, Model, Plan, TileGrid};
 
 use crate::backend::Wanted;
 use crate::board::Board;
@@ -28,11 +28,13 @@ pub fn tiles(width: usize, height: usize, executor: Executor) -> TileGrid {
 }
 
 /// Returns the bytes that a job of `width` LR pixels a row takes of a board's working memory: the
-/// network's and one row of input.
+/// network's, one row of input and a digest of eight bytes for each layer.
 #[must_use]
 pub fn arena_needed(model: &Model<'_>, width: usize) -> usize {
     let row = width * model.config().channels;
-    row.next_multiple_of(size_of::<u64>()) + Plan::microcontroller(model, width).arena_bytes
+    let digests = Layer::count(model.config()) * size_of::<u64>();
+    let plan = Plan::microcontroller(model, width);
+    row.next_multiple_of(size_of::<u64>()) + digests + plan.arena_bytes
 }
 
 /// Checks that a board can take every job of a picture.

@@ -36,6 +36,7 @@ pub mod reference;
 pub mod report;
 pub mod requirements;
 pub mod run;
+pub mod scaffold;
 pub mod scratch;
 pub mod ssh;
 pub mod state;

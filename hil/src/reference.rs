@@ -70,7 +70,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// # Errors
 /// [`Error::Reference`] when the picture cannot be run.
 pub fn run(model: &Model<'_>, picture: &Picture) -> Result<Reference> {
-    let mut digests = Digests::new(model.config());
+    let mut digests = Digests::new(model.config(), vec![0; Layer::count(model.config())]);
     let output = execute(model, picture, &mut digests)?;
     let digests = digests.as_slice().to_vec();
     Ok(Reference { output, digests })

@@ -1,9 +1,7 @@
 //! One digest for each layer: enough to name the first layer in which two runs differ.
 
-use heapless::Vec;
-
 use crate::config::Config;
-use crate::tap::{Layer, MAX_LAYERS, Tap, Value};
+use crate::tap::{Layer, Tap, Value};
 
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0000_0100_0000_01b3;
@@ -16,50 +14,45 @@ fn step(digest: u64, word: u32) -> u64 {
     (digest ^ u64::from(word)).wrapping_mul(PRIME)
 }
 
-/// A tap that digests the values of each layer in raster order.
+/// A tap that digests the values of each layer in raster order, in storage `S` of the caller.
 #[derive(Clone, Debug)]
-pub struct Digests {
+pub struct Digests<S> {
     config: Config,
-    layers: Vec<u64, MAX_LAYERS>,
+    layers: S,
 }
 
-impl Digests {
+impl<S: AsRef<[u64]> + AsMut<[u64]>> Digests<S> {
     /// Makes the digests of a run that has not begun.
     ///
-    /// Layers past [`MAX_LAYERS`] share the last digest (no network of the shipped sizes has so
-    /// many).
-    pub fn new(config: &Config) -> Self {
-        let count = Layer::count(config).min(MAX_LAYERS);
-        let mut layers = Vec::new();
-        for _ in 0..count {
-            // Cannot fail: count is at most the capacity.
-            let _ = layers.push(OFFSET);
-        }
-        Self {
+    /// * `layers` - a place for each layer: [`Layer::count`] words. A layer without one is not
+    ///   digested.
+    pub fn new(config: &Config, layers: S) -> Self {
+        let mut digests = Self {
             config: *config,
             layers,
-        }
+        };
+        digests.reset();
+        digests
     }
 
     /// Begins a new run.
     pub fn reset(&mut self) {
-        self.layers.fill(OFFSET);
+        self.layers.as_mut().fill(OFFSET);
     }
 
     /// Returns one digest a layer, in the order of [`Layer::all`].
     pub fn as_slice(&self) -> &[u64] {
-        &self.layers
+        self.layers.as_ref()
     }
 }
 
-impl Tap for Digests {
+impl<S: AsMut<[u64]>> Tap for Digests<S> {
     #[inline]
     fn record<V: Value>(&mut self, layer: Layer, values: &[V]) {
         let Some(index) = layer.index(&self.config) else {
             return;
         };
-        let last = self.layers.len().saturating_sub(1);
-        if let Some(digest) = self.layers.get_mut(index.min(last)) {
+        if let Some(digest) = self.layers.as_mut().get_mut(index) {
             *digest = values.iter().fold(*digest, |d, v| step(d, v.bits()));
         }
     }

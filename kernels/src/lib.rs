@@ -40,5 +40,5 @@ pub use exec::stream::Stream;
 pub use exec::{ExecError, Upscaler};
 pub use model::{Model, ModelError};
 pub use rows::Rows;
-pub use tap::{Layer, MAX_LAYERS, NoTap, Tap, Value};
+pub use tap::{Layer, NoTap, Tap, Value};
 pub use variant::{Kernels, Variant, Variants};

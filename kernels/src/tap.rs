@@ -4,9 +4,6 @@ use core::fmt;
 
 use crate::config::Config;
 
-/// Largest number of layers that [`crate::Digests`] holds.
-pub const MAX_LAYERS: usize = 256;
-
 /// A number that a kernel puts out.
 pub trait Value: Copy {
     /// Returns the bits that make two results the same; integers sign-extended.

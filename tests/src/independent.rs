@@ -194,7 +194,7 @@ fn reference_of<A: Arithmetic>(file: &ModelFile, picture: &Picture) -> Run {
     let whole = Part::whole(model.config());
     let mut stream = Stream::with_kernels(kernels, whole, &model, (width, height), &mut arena)
         .expect("the arena is as long as the plan says");
-    let mut digests = Digests::new(model.config());
+    let mut digests = Digests::new(model.config(), vec![0; Layer::count(model.config())]);
     let mut bytes = Vec::new();
     for row in picture.rows() {
         let mut sink = |_: usize, row: &[u8]| bytes.extend_from_slice(row);

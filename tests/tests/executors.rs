@@ -8,7 +8,8 @@ use mambalite::picture::Picture;
 use mambalite::quantize::quantize;
 use mambalite::upscale::{Executor, upscale, upscale_with};
 use mambalite_kernels::{
-    Anchor, Config, Decay, Digests, ExecError, Model, NoTap, Plan, Precision, TileGrid, Upscaler,
+    Anchor, Config, Decay, Digests, ExecError, Layer, Model, NoTap, Plan, Precision, TileGrid,
+    Upscaler,
 };
 use mambalite_tests::network::{TINY, checkpoint, mixed_forms, picture};
 
@@ -99,7 +100,7 @@ fn arena(model: &Model<'_>, width: usize) -> Vec<u64> {
 fn stream(model: &Model<'_>, picture: &Picture, arena: &mut [u64]) -> (Vec<u8>, Vec<u64>) {
     let (width, height, channels) = picture.shape();
     let scale = model.config().scale;
-    let mut digests = Digests::new(model.config());
+    let mut digests = Digests::new(model.config(), vec![0; Layer::count(model.config())]);
     let (mut out, mut next) = (Vec::new(), 0);
     let mut run = Upscaler::new(model, width, height, arena).unwrap();
     for (y, row) in picture.data().chunks_exact(width * channels).enumerate() {
@@ -157,7 +158,8 @@ fn stream_and_covering_patch_give_the_same_bits() {
                 let picture = picture(width, height, channels, 7);
                 let (bytes, digests) = stream(&model, &picture, &mut arena(&model, width));
                 for (tile, halo) in [(13, 0), (20, 3), (usize::MAX, usize::MAX)] {
-                    let mut tap = Digests::new(model.config());
+                    let mut tap =
+                        Digests::new(model.config(), vec![0; Layer::count(model.config())]);
                     let executor = Executor::Patch { tile, halo };
                     let out = upscale_with(&model, &picture, executor, &mut tap, &mut |_| ());
                     assert_eq!(out.unwrap().data(), bytes, "{name} {width}x{height}");

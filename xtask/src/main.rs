@@ -103,6 +103,7 @@ enum Task {
         /// A board; all virtual ones if none is named.
         #[arg(long = "board")]
         boards: Vec<String>,
+    },
     /// Makes the suites of vectors of the shipped models, models/<name>/vectors/<precision>.json.
     Vectors {
         /// Compares with the files instead of writing them.

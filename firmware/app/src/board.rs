@@ -81,6 +81,13 @@ pub trait Board {
     /// Returns the size of the stack in bytes, 0 where an operating system sees to it.
     fn stack_bytes(&self) -> u32;
 
+    /// Drives the gate pin, which a power meter samples beside the current. It is high from the
+    /// first row that the network runs on to the end of the last one: one pulse a job. A board
+    /// without such a pin does nothing.
+    fn gate(&self, on: bool) {
+        let _ = on;
+    }
+
     /// Returns what runs the network.
     fn backend(&self) -> Backend<'_> {
         Backend::Cpu { note: "" }

@@ -53,13 +53,15 @@ pub(crate) struct Job<'j, R> {
     row: &'j mut [u8],
     row_filled: usize,
     run: R,
-    digests: Digests,
+    digests: Digests<&'j mut [u64]>,
     trace: Option<Trace>,
     picture: Picture,
     /// Bytes of the arena that the job uses.
     arena_needed: usize,
     /// Cycles spent in the network, where the core counts them.
     cycles: Option<u64>,
+    /// Whether the gate pin is high.
+    gate: bool,
 }
 
 impl<'j, R: Run> Job<'j, R> {
@@ -81,15 +83,18 @@ impl<'j, R: Run> Job<'j, R> {
         let (width, height) = (usize::from(begin.width), usize::from(begin.height));
         let row_bytes = width * config.channels;
         let row_words = row_bytes.div_ceil(size_of::<u64>());
-        let arena_needed = row_words * size_of::<u64>() + runner.arena_bytes(model, width);
+        let layers = if R::LAYERS { Layer::count(&config) } else { 0 };
+        let own_words = row_words + layers;
+        let arena_needed = own_words * size_of::<u64>() + runner.arena_bytes(model, width);
         let available = size_of_val(arena);
-        let parts = arena.split_at_mut_checked(row_words);
-        let Some((row, rest)) = parts.filter(|_| arena_needed <= available) else {
+        let parts = arena.split_at_mut_checked(own_words);
+        let Some((own, rest)) = parts.filter(|_| arena_needed <= available) else {
             return Err(Refusal::Memory {
                 needed: arena_needed,
                 available,
             });
         };
+        let (row, digests) = own.split_at_mut(row_words);
         let run = runner.start(model, (width, height), rest);
         let run = run.map_err(|error| Refusal::Exec {
             fault: F::fault(&error),
@@ -101,16 +106,41 @@ impl<'j, R: Run> Job<'j, R> {
             row: &mut bytemuck::cast_slice_mut(row)[..row_bytes],
             row_filled: 0,
             run,
-            digests: Digests::new(&config),
+            digests: Digests::new(&config, digests),
             trace: begin.trace.map(|layer| Trace::new(&config, layer)),
             picture: Picture::new(),
             arena_needed,
             cycles: None,
+            gate: false,
         })
     }
 
     /// Runs the job until its result is sent or something else is to be done.
     pub(crate) fn run<P: Port, B: Board>(&mut self, link: &mut Link<P>, desk: &Desk<'_, B>) -> End {
+        let end = self.take_picture(link, desk);
+        // However it came to an end.
+        self.set_gate(false, &desk.board);
+        end.unwrap_or_else(|| {
+            self.finish(link, &desk.board);
+            End::Idle
+        })
+    }
+
+    /// Drives the gate pin, where it changes.
+    fn set_gate<B: Board>(&mut self, on: bool, board: &B) {
+        if self.gate != on {
+            board.gate(on);
+            self.gate = on;
+        }
+    }
+
+    /// Takes the whole picture in and runs the network on it; returns how the job ended, if it did
+    /// before that.
+    fn take_picture<P: Port, B: Board>(
+        &mut self,
+        link: &mut Link<P>,
+        desk: &Desk<'_, B>,
+    ) -> Option<End> {
         link.line.send(&Response::Begun {
             job: self.number,
             arena_needed: saturated(self.arena_needed),
@@ -118,17 +148,17 @@ impl<'j, R: Run> Job<'j, R> {
         });
         while !self.intake.is_complete() {
             match link.wait() {
-                Event::Closed => return End::Closed,
+                Event::Closed => return Some(End::Closed),
                 Event::Bad(reason) => link.line.send(&self.nak(reason)),
                 Event::Frame => {
-                    if let Some(end) = self.serve(link, desk) {
+                    let end = self.serve(link, desk);
+                    if end.is_some() {
                         return end;
                     }
                 }
             }
         }
-        self.finish(link, &desk.board);
-        End::Idle
+        None
     }
 
     /// Serves the frame in the decoder; returns how the job ended, if it did.
@@ -225,6 +255,7 @@ impl<'j, R: Run> Job<'j, R> {
         line: &mut Line<P>,
         board: &B,
     ) -> Result<(), R::Error> {
+        self.set_gate(true, board);
         let outlet = RefCell::new(Outlet::new(line, board, self.number));
         let (digests, trace) = (&mut self.digests, self.trace.as_mut());
         let mut probe = Probe {
@@ -249,16 +280,12 @@ impl<'j, R: Run> Job<'j, R> {
         if let Some(trace) = &mut self.trace {
             trace.flush(&mut outlet);
         }
-        let digests = if R::LAYERS {
-            self.digests.as_slice()
-        } else {
-            &[]
-        };
+        let digests = self.digests.as_slice();
         send_digests(digests, &mut outlet);
         outlet.send(&Response::Result {
             job: self.number,
             output_crc32: self.picture.crc32(),
-            // At most MAX_LAYERS.
+            // The family has at most 1191.
             layers: digests.len() as u16,
             cycles: self.cycles,
             stack_used_bytes: board.stack_used_bytes(),

@@ -75,16 +75,16 @@ impl Picture {
 }
 
 /// The tap of a job: digests of all layers, values of one.
-pub(crate) struct Probe<'r, 'a, P, B> {
+pub(crate) struct Probe<'r, 'a, 'd, P, B> {
     /// Digests of all layers.
-    pub(crate) digests: &'r mut Digests,
+    pub(crate) digests: &'r mut Digests<&'d mut [u64]>,
     /// The traced layer, if one was asked for.
     pub(crate) trace: Option<&'r mut Trace>,
     /// The line, shared with the picture.
     pub(crate) outlet: &'r RefCell<Outlet<'a, P, B>>,
 }
 
-impl<P: Port, B: Board> Tap for Probe<'_, '_, P, B> {
+impl<P: Port, B: Board> Tap for Probe<'_, '_, '_, P, B> {
     fn record<V: Value>(&mut self, layer: Layer, values: &[V]) {
         self.digests.record(layer, values);
         if let Some(trace) = self.trace.as_deref_mut()
@@ -161,7 +161,7 @@ pub(crate) fn send_digests<P: Port, B: Board>(digests: &[u64], outlet: &mut Outl
     for (chunk, part) in digests.chunks(DIGESTS_MAX).enumerate() {
         let written = put_u64(part, &mut bytes);
         let (job, values) = (outlet.job, &bytes[..written]);
-        // At most MAX_LAYERS digests.
+        // A digest a layer, of which the family has at most 1191.
         let first = (chunk * DIGESTS_MAX) as u16;
         outlet.send(&Response::Digests { job, first, values });
     }

@@ -233,7 +233,7 @@ fn ready(model: &Model<'_>, layers: bool) -> ModelState<'static> {
             kernels::Precision::W8A16 => Precision::W8A16,
             kernels::Precision::W8A8 => Precision::W8A8,
         },
-        // The reader accepts 1 or 3 channels, a scale of 2 to 4 and at most MAX_LAYERS layers.
+        // The reader accepts 1 or 3 channels, a scale of 2 to 4 and has at most 1191 layers.
         channels: config.channels as u8,
         scale: config.scale as u8,
         layers: if layers {

@@ -81,6 +81,11 @@ impl Board for Mps2 {
         1_000_000_000_u32.checked_div(self.machine.instruction_ns)
     }
 
+    /// The first LED of the FPGA I/O block.
+    fn gate(&self, on: bool) {
+        self.machine.drive_gate(on);
+    }
+
     fn stack_used_bytes(&self) -> u32 {
         core_facts::stack_used_bytes()
     }

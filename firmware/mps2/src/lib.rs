@@ -1,18 +1,17 @@
-//! What Arm's MPS2 and MPS3 FPGA images share: CMSDK UARTs, identity, log, faults, instructions.
+//! What Arm's MPS2 and MPS3 FPGA images share: CMSDK UARTs, identity, log, instructions.
 //!
 //! Source: Arm DAI 0385, 0386, 0400, 0505 and 0547, and QEMU's `hw/arm/mps2.c` and `mps2-tz.c`, which
 //! the virtual boards run. AN505 and AN547 have a secure and a non-secure state; they start in the
 //! secure one and stay there.
 
 #![no_std]
-#![expect(unsafe_code, reason = "takes the UART of the log")]
+#![expect(unsafe_code, reason = "takes the UARTs")]
 
 mod board;
-mod fault;
 mod machine;
 mod wire;
 
-use mambalite_firmware_app::Session;
+use mambalite_firmware_bare as bare;
 use mambalite_firmware_cortex_m as core_facts;
 use mambalite_firmware_log as log;
 
@@ -28,20 +27,13 @@ pub fn run(machine: Machine, arena: &'static mut [u64]) -> ! {
     if let Some(mut uart) = unsafe { machine.log() } {
         uart.start(machine.divider());
     }
-    log::start(log::Board {
+    bare::set_last_words(last_words);
+    let port = wire::Wire::start(&machine).expect("a board has a wire");
+    let log = log::Board {
         write: write_log,
         uptime_ms,
-    });
-    let port = wire::Wire::start(&machine).expect("a board has a wire");
-    let model = core_facts::model_region();
-    defmt::info!(
-        "{=str}: arena {=usize} bytes",
-        machine.name,
-        arena.len() * 8
-    );
-    Session::new(port, board::Mps2::new(machine), model, arena).run();
-    // The line of a board does not close; a port that says so is a bug.
-    panic!("the wire closed");
+    };
+    bare::serve(port, board::Mps2::new(machine), log, arena)
 }
 
 /// Makes the program of a board, of which all that is its own are its facts: QEMU's models need no
@@ -83,6 +75,14 @@ fn write_log(byte: u8) -> bool {
     // SAFETY: the log calls this inside a critical section, and nothing else uses the UART.
     let uart = machine::running().and_then(|machine| unsafe { machine.log() });
     uart.is_some_and(|mut uart| uart.write(byte))
+}
+
+fn last_words(byte: u8) {
+    // SAFETY: the owner of the wire never runs again.
+    let uart = machine::running().and_then(|machine| unsafe { machine.wire() });
+    if let Some(mut uart) = uart {
+        while !uart.write(byte) {}
+    }
 }
 
 fn uptime_ms() -> u32 {

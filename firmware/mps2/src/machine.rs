@@ -11,7 +11,8 @@ use mambalite_firmware_cmsdk_uart::Uart;
 /// Rate of the UARTs, baud; QEMU ignores it.
 pub(crate) const BAUD: u32 = 115_200;
 
-/// Registers of the FPGA I/O block: a counter of 100 Hz, and one of the board's clock.
+/// Registers of the FPGA I/O block: the LEDs, of which the first is the gate pin, a counter of 100 Hz, and one of the board's clock.
+const LED0: u32 = 0x00;
 const CLK100HZ: u32 = 0x14;
 const COUNTER: u32 = 0x18;
 /// Registers of the system configuration: number and revision of the application note, id of the
@@ -83,6 +84,11 @@ impl Machine {
         self.clock_hz / BAUD
     }
 
+    /// Drives the gate pin: lights the first LED, or puts all of them out.
+    pub(crate) fn drive_gate(&self, on: bool) {
+        write(self.fpga_io + LED0, on.into());
+    }
+
     /// Returns the time since reset in milliseconds, in steps of ten. It is the emulator's time,
     /// which passes while instructions are executed and not while the core sleeps.
     pub(crate) fn uptime_ms(&self) -> u32 {
@@ -128,4 +134,11 @@ fn read(address: u32) -> u32 {
     let register = with_exposed_provenance_mut::<u32>(address as usize);
     // SAFETY: the registers read here are readable at any time and reading has no effect.
     unsafe { register.read_volatile() }
+}
+
+/// Writes a register of a block that `Machine` places.
+fn write(address: u32, value: u32) {
+    let register = with_exposed_provenance_mut::<u32>(address as usize);
+    // SAFETY: only the LEDs are written, which change no memory.
+    unsafe { register.write_volatile(value) };
 }

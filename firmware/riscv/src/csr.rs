@@ -36,6 +36,11 @@ pub fn instructions() -> u64 {
     counter!("minstret", "minstreth")
 }
 
+/// Returns the cycles since reset (`mcycle`).
+pub fn cycles() -> u64 {
+    counter!("mcycle", "mcycleh")
+}
+
 /// Returns the machine's time in its own unit (`time`).
 pub fn time() -> u64 {
     counter!("time", "timeh")

@@ -8,5 +8,5 @@
 mod csr;
 mod start;
 
-pub use csr::{instructions, mask_interrupts, time, unmask_external, wait_for_interrupt};
+pub use csr::{cycles, instructions, mask_interrupts, time, unmask_external, wait_for_interrupt};
 pub use start::Trap;

@@ -29,8 +29,6 @@ const PCI_COMMAND_IO: u32 = 1 << 0;
 /// Facts of the machine, from `board.toml`.
 #[derive(Debug, Clone, Copy)]
 pub struct Machine {
-    /// Name of the board.
-    pub name: &'static str,
     /// NS16550A of the wire protocol.
     pub wire_uart: u32,
     /// Its interrupt.

@@ -8,6 +8,7 @@ mod history;
 mod key;
 mod lease;
 mod meter;
+mod new;
 mod output;
 mod progress;
 mod quarantine;
@@ -72,6 +73,8 @@ enum Command {
     #[command(subcommand)]
     Lease(lease::Cmd),
     Faults(faults::Cmd),
+    #[command(subcommand)]
+    New(new::Cmd),
     Meter(meter::Cmd),
     #[command(subcommand)]
     Quarantine(quarantine::Cmd),
@@ -94,6 +97,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Boards(cmd) => cmd.run(output),
         Command::Lease(cmd) => cmd.run(output),
         Command::Faults(cmd) => cmd.run(output),
+        Command::New(cmd) => cmd.run(output),
         Command::Meter(cmd) => cmd.run(output),
         Command::Quarantine(cmd) => cmd.run(output),
         Command::Vectors(cmd) => cmd.run(output),

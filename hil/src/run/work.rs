@@ -91,13 +91,11 @@ impl<'a> Work<'a> {
         });
         let width = widths.max().unwrap_or(1);
         let plan = Plan::microcontroller(self.model, width);
-        // The firmware gathers one input row in front of the network's buffers.
-        let row_len = width * self.model.config().channels;
         let board = stand.board.memory();
         Memory {
             flash_bytes: plan.flash_bytes,
             flash_size_bytes: board.map_or(0, |it| it.model.capacity_bytes as usize),
-            arena_bytes: plan.arena_bytes + row_len.next_multiple_of(size_of::<u64>()),
+            arena_bytes: geometry::arena_needed(self.model, width),
             arena_used_bytes: None,
             arena_size_bytes: stand.board.arena_bytes as usize,
             object_bytes: plan.object_bytes,

@@ -1,5 +1,7 @@
 //! The firmware behind a line that loses nothing.
 
+use std::collections::BTreeSet;
+
 use mambalite_hil::device::{Device, Extras};
 use mambalite_hil::error::EXIT_INPUT;
 use mambalite_hil::geometry::{HALO_DEFAULT, arena_needed};
@@ -9,7 +11,7 @@ use mambalite_hil::{Error, interrupt::Interrupt, link::Link};
 use mambalite_kernels::Layer;
 
 use crate::in_process::{HASTE, NAME, link, start, start_with_arena};
-use crate::model::{invented, picture, with_flipped_weight};
+use crate::model::{invented, invented_deep, picture, with_flipped_weight};
 
 #[test]
 fn the_handshake_brings_what_the_board_is() {
@@ -36,6 +38,32 @@ fn echoes_come_back_whole() {
     let bytes: Vec<u8> = (0..10_000_u32).map(|i| ((i * i) >> 3) as u8).collect();
     assert_eq!(link.echo(&bytes).unwrap(), 0);
     assert_eq!(link.counters().bad(), 0);
+}
+
+/// A network deeper than any that ships, up to the place where a late layer differs.
+#[test]
+fn a_network_of_303_layers_has_a_digest_for_each() {
+    let board = invented_deep(6);
+    let model = board.model();
+    assert_eq!(Layer::count(model.config()), 303);
+    let arena_words = arena_needed(&model, 9) / 8;
+    let line = || link(start_with_arena(&board, arena_words));
+    let checked = Device::new(line(), NAME, &model)
+        .check(&picture(9, 4), &mut |_, _| ())
+        .unwrap();
+    assert!(checked.comparison.is_equal());
+    assert_eq!(checked.result.digests.len(), 303);
+    let digests: BTreeSet<_> = checked.result.digests.iter().collect();
+    assert!(digests.len() > 256, "they are not shared");
+
+    // A weight of the last convolution.
+    let other = with_flipped_weight(&board, 200);
+    let other = other.model();
+    let checked = Device::new(line(), NAME, &other)
+        .check(&picture(9, 4), &mut |_, _| ())
+        .unwrap();
+    let first = checked.comparison.first_layer().unwrap();
+    assert_eq!(checked.comparison.layers[first].name, "upsample");
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod process;
 mod qemu;
 mod qemu_certify;
 mod qemu_kinds;
+mod qemu_new_board;
 mod qemu_program;
 mod qemu_run;
 mod rated;

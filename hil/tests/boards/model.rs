@@ -33,6 +33,16 @@ pub(crate) fn invented_for_gpu(seed: u64) -> ModelFile {
     import(&checkpoint(&config, |_| Form::Dense, seed)).unwrap()
 }
 
+/// Returns a model of 303 layers.
+pub(crate) fn invented_deep(seed: u64) -> ModelFile {
+    let config = Config {
+        groups: 4,
+        blocks: 8,
+        ..CONFIG
+    };
+    import(&checkpoint(&config, |_| Form::Dense, seed)).unwrap()
+}
+
 /// Returns the model that `seed` makes up.
 pub(crate) fn invented(seed: u64) -> ModelFile {
     import(&checkpoint(&CONFIG, |_| Form::Dense, seed)).unwrap()

@@ -84,6 +84,43 @@ fn check<T: Transport>(device: &mut Device<'_, T>, picture: &Picture) -> Checked
     checked
 }
 
+/// The gate pin, the first LED of the board, is high in the middle of a job and low after it.
+fn watch_gate<T: Transport>(board: &Board, bench: &mut Bench, device: &mut Device<'_, T>) {
+    let led = board.memory().unwrap().peripherals["fpga-io"];
+    let mut is = |on: bool| {
+        let flasher = bench.flasher();
+        let read = flasher.verify(led, &[on.into(), 0, 0, 0], &mut |_| ());
+        flasher.resume().unwrap();
+        read.unwrap();
+    };
+    is(false);
+    // More than the board can hold, so that it cannot be done when the host stands still.
+    let picture = picture(48, 60);
+    let mut seen = false;
+    let mut middle = |_, received| {
+        if !seen && received > 0 {
+            is(true);
+            seen = true;
+        }
+    };
+    device.check(&picture, &mut middle).unwrap();
+    assert!(seen);
+    is(false);
+}
+
+/// The operators of the Cortex-M4F, its own instructions among them; of the others once is enough.
+fn check_operators<T: Transport>(name: &str, device: &mut Device<'_, T>) {
+    if name != "qemu-mps2-an386" {
+        return;
+    }
+    let checks = device.link.check_operators(SEEDS[0], &mut |_, _| ());
+    let checks = checks.unwrap();
+    assert_golden(&checks);
+    let dsp = checks.iter().find(|it| it.name == "linear/w8a8/dsp");
+    assert_eq!(dsp.unwrap().outcome, Some(CheckOutcome::Equal));
+    assert!(device.link.hello().unwrap().clock_hz.is_some());
+}
+
 /// Everything that a run does to one board, step by step.
 fn exercise(name: &str) {
     let (interrupt, boards, file) = (Interrupt::default(), boards(), invented(5));
@@ -136,16 +173,8 @@ fn exercise(name: &str) {
     spoil_and_mend(&board, file.bytes(), &mut bench, &mut device);
     check(&mut device, &picture);
 
-    if name == "qemu-mps2-an386" {
-        let checks = device
-            .link
-            .check_operators(SEEDS[0], &mut |_, _| ())
-            .unwrap();
-        assert_golden(&checks);
-        let dsp = checks.iter().find(|it| it.name == "linear/w8a8/dsp");
-        assert_eq!(dsp.unwrap().outcome, Some(CheckOutcome::Equal));
-        assert!(device.link.hello().unwrap().clock_hz.is_some());
-    }
+    watch_gate(&board, &mut bench, &mut device);
+    check_operators(name, &mut device);
 
     let lines = bench.finish();
     assert!(

@@ -101,7 +101,7 @@ fn run(name: &str, precision: Precision) -> Run {
     bytemuck::cast_slice_mut::<u128, u8>(&mut blocks)[..bytes.len()].copy_from_slice(&bytes);
     let model = Model::parse(bytemuck::cast_slice(&blocks)).expect("a good model");
     let mut arena = vec![0u64; Plan::new(&model, WIDTH).arena_bytes.div_ceil(8)];
-    let mut digests = Digests::new(model.config());
+    let mut digests = Digests::new(model.config(), vec![0; Layer::count(model.config())]);
     let mut picture = 0xcbf2_9ce4_8422_2325u64;
     let mut run = Upscaler::new(&model, WIDTH, HEIGHT, &mut arena).expect("room");
     for y in 0..HEIGHT {

@@ -173,9 +173,10 @@ fn a_small_arena_is_refused_with_the_bytes_that_suffice() {
         detail.contains(&(needed - available).to_string()),
         "{detail}"
     );
-    // A row of 150 bytes comes on top of what the network needs.
+    // A row of 150 bytes and the digests come on top of what the network needs.
     let plan = Plan::microcontroller(&Model::parse(model).unwrap(), 50);
-    assert_eq!(needed as usize, plan.arena_bytes + 152);
+    let digests = Layer::count(&CONFIG) * 8;
+    assert_eq!(needed as usize, plan.arena_bytes + 152 + digests);
     let short = ask(&begin, model, needed as usize - 8);
     assert!(matches!(
         short[..],

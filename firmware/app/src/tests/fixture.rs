@@ -105,8 +105,15 @@ pub(crate) fn model() -> &'static mut [u8] {
     region
 }
 
-/// A board that says fixed things.
-pub(crate) struct FakeBoard;
+/// A change of the gate pin, and the bytes that the board had sent before it.
+type Edge = (bool, usize);
+
+/// A board that says fixed things, and notes what becomes of its gate pin.
+#[derive(Default)]
+pub(crate) struct FakeBoard {
+    outgoing: Rc<RefCell<Vec<u8>>>,
+    edges: Rc<RefCell<Vec<Edge>>>,
+}
 
 impl Board for FakeBoard {
     fn name(&self) -> &str {
@@ -143,6 +150,11 @@ impl Board for FakeBoard {
 
     fn stack_bytes(&self) -> u32 {
         1000
+    }
+
+    fn gate(&self, on: bool) {
+        let sent = self.outgoing.borrow().len();
+        self.edges.borrow_mut().push((on, sent));
     }
 
     /// Two sensors; the second tells whether the samples are to be forgotten.
@@ -235,14 +247,29 @@ impl Host {
         model: &'static [u8],
         arena_bytes: usize,
     ) -> Vec<Response<'static>> {
-        let outgoing = Rc::new(RefCell::new(Vec::new()));
+        self.run_gated(runner, model, arena_bytes).0
+    }
+
+    /// As [`Host::run_on`]; also returns the changes of the gate pin, with the number of answers
+    /// before each.
+    pub(crate) fn run_gated(
+        self,
+        runner: impl Runner,
+        model: &'static [u8],
+        arena_bytes: usize,
+    ) -> (Vec<Response<'static>>, Vec<(bool, usize)>) {
+        let board = FakeBoard::default();
+        let (outgoing, edges) = (board.outgoing.clone(), board.edges.clone());
         let line = Line {
             incoming: self.bytes.into(),
             outgoing: outgoing.clone(),
         };
         let arena = vec![0; arena_bytes / 8].leak();
-        Session::with_runner(line, FakeBoard, model, arena, runner).run();
-        answers(&outgoing.take())
+        Session::with_runner(line, board, model, arena, runner).run();
+        let sent = outgoing.take();
+        let edge = |&(on, bytes): &Edge| (on, answers(&sent[..bytes]).len());
+        let edges = edges.borrow().iter().map(edge).collect();
+        (answers(&sent), edges)
     }
 }
 
@@ -319,7 +346,7 @@ pub(crate) fn reference(model: &[u8], picture: &[u8], width: u16, layer: usize) 
     let mut arena = vec![0; Plan::new(&model, width.into()).arena_bytes / 8];
     let mut upscaler = Upscaler::new(&model, width.into(), height, &mut arena).unwrap();
     let mut taps = (
-        Digests::new(&CONFIG),
+        Digests::new(&CONFIG, vec![0; Layer::count(&CONFIG)]),
         Keep {
             layer,
             bits: Vec::new(),

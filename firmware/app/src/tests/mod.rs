@@ -2,6 +2,7 @@
 
 mod faults;
 mod fixture;
+mod gate;
 mod jobs;
 mod rates;
 mod runner;

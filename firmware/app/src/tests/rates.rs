@@ -144,7 +144,7 @@ impl Host {
             now_ms: u32::MAX - 50,
             outgoing: outgoing.clone(),
         };
-        Session::new(line, FakeBoard, model(), &mut [0; 64]).run();
+        Session::new(line, FakeBoard::default(), model(), &mut [0; 64]).run();
         let mut decoder = Decoder::new();
         let frames = outgoing.take();
         let answer = |(baud, bytes): Sent| {

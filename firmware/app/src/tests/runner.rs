@@ -13,13 +13,13 @@ const HEIGHT: u16 = 7;
 const WIDTH_MAX: usize = 20;
 
 /// It has the network run elsewhere, once a picture is whole.
-struct Elsewhere {
-    file: &'static [u8],
+pub(crate) struct Elsewhere {
+    pub(crate) file: &'static [u8],
     /// Whether it fails at the last row.
-    fails: bool,
+    pub(crate) fails: bool,
 }
 
-struct Picture<'r> {
+pub(crate) struct Picture<'r> {
     runner: &'r Elsewhere,
     pixels: Vec<u8>,
     height: usize,

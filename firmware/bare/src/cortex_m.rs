@@ -1,0 +1,69 @@
+//! Cortex-M: start, cycles, faults.
+
+#![expect(
+    unsafe_code,
+    reason = "the entry of faults, and a counter that nobody else uses"
+)]
+
+use core::arch::global_asm;
+use core::cell::Cell;
+
+use cortex_m::peripheral::{DCB, DWT, Peripherals};
+use critical_section::Mutex;
+use mambalite_firmware_log as log;
+
+pub(crate) use cortex_m::asm::wfi as sleep;
+pub(crate) use cortex_m::interrupt::disable as mask_interrupts;
+pub(crate) use mambalite_firmware_cortex_m::{cpuid, float_flags};
+
+/// The cycles at the last reading.
+static CYCLES: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));
+
+/// Sets the number contract's floating point, and starts the cycle counter where there is one.
+pub(crate) fn start() {
+    mambalite_firmware_cortex_m::set_default_float();
+    // SAFETY: called once at start-up; nothing else uses these two.
+    let Peripherals {
+        mut DCB, mut DWT, ..
+    } = unsafe { Peripherals::steal() };
+    DCB::enable_trace(&mut DCB);
+    DWT::enable_cycle_counter(&mut DWT);
+}
+
+/// Returns the cycles since start-up, if it is read at least once in 2^32 of them: within a row of
+/// the network, and a log message, that is so. An emulator has no counter.
+pub(crate) fn cycles() -> Option<u64> {
+    if !DWT::cycle_counter_enabled() {
+        return None;
+    }
+    Some(critical_section::with(|section| {
+        let cycles = CYCLES.borrow(section);
+        let passed = DWT::cycle_count().wrapping_sub(cycles.get() as u32);
+        let now = cycles.get() + u64::from(passed);
+        cycles.set(now);
+        now
+    }))
+}
+
+// Any fault of the core: all others escalate to this one. The handler of cortex-m-rt does not pass
+// the link register on, which tells how much the core has pushed. After an overflow of the stack
+// there is none left to come here with: the core locks up, which QEMU answers by ending.
+global_asm!(
+    ".section .HardFaultTrampoline, \"ax\"",
+    ".global HardFault",
+    ".type HardFault,%function",
+    ".thumb_func",
+    "HardFault:",
+    "mov r0, lr",
+    "mov r1, sp",
+    "b {fault}",
+    ".size HardFault, . - HardFault",
+    fault = sym fault,
+);
+
+/// Continues the handler above.
+unsafe extern "C" fn fault(exception_return: u32, frame: *const [u32; 8]) -> ! {
+    // SAFETY: the core has pushed a frame to the main stack, which is the only one in use.
+    unsafe { log::log_fault(exception_return, frame) };
+    crate::fault::end("the firmware took a hard fault; its log has the registers")
+}

@@ -1,0 +1,96 @@
+//! What every bare board shares: start, identity, log, faults, session.
+//!
+//! A board implements [`Board`], in a few lines, and makes its program with [`board!`]. One that needs
+//! more, as a line whose rate changes, supplies `Port` and `Board` of `app` itself to [`serve`].
+
+#![no_std]
+
+mod board;
+mod fault;
+#[cfg_attr(target_arch = "arm", path = "cortex_m.rs")]
+#[cfg_attr(target_arch = "riscv32", path = "riscv.rs")]
+mod processor;
+
+use core::cell::RefCell;
+
+use mambalite_firmware_app as app;
+use mambalite_firmware_image as image;
+use mambalite_firmware_log as log;
+
+pub use board::Board;
+pub use fault::set_last_words;
+
+/// Starts a board and serves the wire protocol for ever.
+///
+/// * `start` - sets the board's clock and serial port up.
+/// * `arena` - the working memory of the network.
+pub fn run<B: Board>(
+    start: impl FnOnce() -> B,
+    name: &'static str,
+    arena: &'static mut [u64],
+) -> ! {
+    processor::start();
+    let board = RefCell::new(start());
+    set_last_words(B::last_words);
+    let log = log::Board {
+        write: B::log,
+        uptime_ms: B::uptime_ms,
+    };
+    serve(
+        board::Line(&board),
+        board::Facts {
+            name,
+            board: &board,
+        },
+        log,
+        arena,
+    )
+}
+
+/// Serves the wire protocol for ever, on a board whose ports are started.
+///
+/// `arena` is the working memory of the network.
+pub fn serve(
+    port: impl app::Port,
+    board: impl app::Board,
+    log: log::Board,
+    arena: &'static mut [u64],
+) -> ! {
+    log::start(log);
+    defmt::info!(
+        "{=str}: arena {=usize} bytes",
+        board.name(),
+        size_of_val(arena)
+    );
+    app::Session::new(port, board, image::model_region(), arena).run();
+    // The line of a board does not close; a port that says so is a bug.
+    panic!("the wire closed");
+}
+
+/// Makes the program of a board from an expression that starts it: `board!(Nucleo::start())`.
+///
+/// The board's crate has the constants of its `board.toml` in `OUT_DIR`, and depends on
+/// `static_cell` and, for Cortex-M, on `cortex-m-rt`.
+#[macro_export]
+macro_rules! board {
+    ($start:expr) => {
+        mod facts {
+            #![allow(dead_code, reason = "a board need not use every constant of its file")]
+            include!(concat!(env!("OUT_DIR"), "/board.rs"));
+        }
+
+        /// Working memory of the network, in `.bss`.
+        static ARENA: static_cell::ConstStaticCell<[u64; facts::ARENA_WORDS]> =
+            static_cell::ConstStaticCell::new([0; facts::ARENA_WORDS]);
+
+        #[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
+        #[cfg_attr(
+            target_arch = "riscv32",
+            expect(unsafe_code, reason = "a function that the start-up code calls"),
+            unsafe(export_name = "riscv_main")
+        )]
+        fn main() -> ! {
+            $crate::run(|| $start, facts::NAME, ARENA.take())
+        }
+    };
+}

@@ -1,0 +1,185 @@
+//! `hil new board` in a copy of the repository's firmware: what it makes builds at once, and one made
+//! from a virtual board runs.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use mambalite_hil::board::Boards;
+use mambalite_hil::firmware;
+use mambalite_hil::flasher::check_fit;
+use mambalite_hil::interrupt::Interrupt;
+use tempfile::TempDir;
+
+use crate::model::{invented, picture};
+use crate::qemu_run::can_run;
+
+/// What the firmware of a board is built from, less the other boards.
+const PARTS: [&str; 6] = [
+    "Cargo.toml",
+    "firmware",
+    "kernels",
+    "hil/wire",
+    "host/gpu",
+    "hil/rigs",
+];
+
+/// Copies a file or a folder, less what builds have left.
+fn copy(from: &Path, to: &Path) {
+    if from.is_file() {
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap();
+        return;
+    }
+    for entry in fs::read_dir(from).unwrap() {
+        let name = entry.unwrap().file_name();
+        if name != "target" {
+            copy(&from.join(&name), &to.join(&name));
+        }
+    }
+}
+
+/// Makes the copy. The build's folder is the repository's own: the core library is built once.
+fn repository() -> TempDir {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for part in PARTS {
+        copy(&root.join(part), &folder.path().join(part));
+    }
+    let target = root.join("firmware/target");
+    fs::create_dir_all(&target).unwrap();
+    std::os::unix::fs::symlink(target, folder.path().join("firmware/target")).unwrap();
+    folder
+}
+
+/// Runs `hil` in the copy; returns the exit code and what it said.
+fn hil(folder: &TempDir, words: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_hil"))
+        .args(words)
+        .env("HIL_STATE", folder.path().join("state"))
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_board_made_from_a_virtual_one_passes_a_run() {
+    if !can_run() {
+        return;
+    }
+    let folder = repository();
+    let from = "qemu-mps2-an386";
+    let make = [
+        "new",
+        "board",
+        "new-m4",
+        "--chip",
+        "mps2-an386",
+        "--from",
+        from,
+    ];
+    let (code, said) = hil(&folder, &make);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = hil(&folder, &make);
+    assert_eq!(code, Some(2), "it is not overwritten: {said}");
+    assert!(said.contains("there already"), "{said}");
+
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    invented(6).save(path("model.mls").as_ref()).unwrap();
+    picture(24, 20).save(path("in.png").as_ref()).unwrap();
+    let (model, input, out) = (path("model.mls"), path("in.png"), path("out"));
+    let run = [
+        "run", "--board", "new-m4", "--model", &model, "--input", &input, "--out", &out,
+    ];
+    let (code, said) = hil(&folder, &run);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_board_of_the_template_builds() {
+    if !can_run() {
+        return;
+    }
+    let folder = repository();
+    let (code, said) = hil(&folder, &["new", "board", "new-nrf", "--chip", "nrf52840"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("hil boards scan"), "{said}");
+    let boards = Boards::find(folder.path()).unwrap();
+    let board = boards.load("new-nrf").unwrap();
+    let interrupt = Interrupt::default();
+    let image = firmware::build(&boards, &board, true, &interrupt, &mut |_| ()).unwrap();
+    check_fit(&board, &image, "invented", invented(6).bytes()).unwrap();
+    let lines = fs::read_to_string(boards.folder("new-nrf").join("src/main.rs")).unwrap();
+    let code = lines
+        .lines()
+        .filter(|it| !it.trim().is_empty() && !it.starts_with("//"));
+    assert!(code.count() <= 50);
+}
+
+#[test]
+fn what_cannot_be_made_is_told_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let boards = ["qemu-mps2-an386", "virtual-jetson"];
+    for board in boards {
+        let part = format!("firmware/boards/{board}");
+        copy(&root.join(&part), &folder.path().join(&part));
+    }
+    for (words, says) in [
+        (&["x", "--chip", "z80"][..], "nrf52840"),
+        (&["X", "--chip", "nrf52840"], "small letters"),
+        (&["../x", "--chip", "nrf52840"], "small letters"),
+        (&["virtual-jetson", "--chip", "nrf52840"], "there already"),
+        (
+            &["x", "--chip", "mps2-an386", "--from", "virtual-jetson"],
+            "computer",
+        ),
+        (
+            &["x", "--chip", "mps2-an385", "--from", "qemu-mps2-an386"],
+            "target",
+        ),
+        (
+            &["x", "--chip", "mps2-an386", "--from", "nobody"],
+            "no such board",
+        ),
+        (
+            &[
+                "x",
+                "--chip",
+                "c",
+                "--flash",
+                "0:64K",
+                "--ram",
+                "0:1M",
+                "--target",
+                "thumbv7m-none-eabi",
+            ],
+            "needs",
+        ),
+        (
+            &[
+                "x", "--chip", "c", "--flash", "0:1M", "--ram", "0:1M", "--target", "avr",
+            ],
+            "no template",
+        ),
+        (
+            &[
+                "x", "--chip", "c", "--flash", "all", "--ram", "0:1M", "--target", "avr",
+            ],
+            "ORIGIN:LENGTH",
+        ),
+    ] {
+        let (code, said) = hil(&folder, &[&["new", "board"], words].concat());
+        assert_eq!(code, Some(2), "{words:?}: {said}");
+        assert!(said.contains(says), "{words:?}: {said}");
+    }
+    let left = fs::read_dir(folder.path().join("firmware"))
+        .unwrap()
+        .count();
+    let made = fs::read_dir(folder.path().join("firmware/boards"))
+        .unwrap()
+        .count();
+    assert_eq!((left, made), (1, boards.len()));
+}
