@@ -434,10 +434,10 @@ impl<T: Transport> Link<T> {
     ) -> Result<Option<R>> {
         let start = Instant::now();
         while start.elapsed() < patience {
-            if let Heard::Frame { .. } = self.look(patience.saturating_sub(start.elapsed()))? {
-                if let Some(taken) = self.decoder.frame().and_then(|frame| pick(&frame)) {
-                    return Ok(Some(taken));
-                }
+            if let Heard::Frame { .. } = self.look(patience.saturating_sub(start.elapsed()))?
+                && let Some(taken) = self.decoder.frame().and_then(|frame| pick(&frame))
+            {
+                return Ok(Some(taken));
             }
         }
         Ok(None)
