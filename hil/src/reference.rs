@@ -89,6 +89,22 @@ pub fn specification(model: &Model<'_>, picture: &Picture) -> Result<Reference> 
 }
 
 fn specified<A: Arithmetic>(model: &Model<'_>, picture: &Picture) -> Result<Reference> {
+    let mut digests = Digests::new(model.config(), vec![0; Layer::count(model.config())]);
+    let output = specify::<A>(model, picture, &mut digests)?;
+    let digests = digests.as_slice().to_vec();
+    Ok(Reference { output, digests })
+}
+
+/// Runs a picture through the specification's kernels in one arithmetic, with a look at its layers;
+/// returns the SR bytes.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn specify<A: Arithmetic>(
+    model: &Model<'_>,
+    picture: &Picture,
+    tap: &mut impl Tap,
+) -> Result<Vec<u8>> {
     let kernels = Kernels::<A>::reference();
     let (width, height) = (picture.width(), picture.height());
     let arena_bytes = Plan::with_kernels(&kernels, model, width).arena_bytes;
@@ -96,14 +112,12 @@ fn specified<A: Arithmetic>(model: &Model<'_>, picture: &Picture) -> Result<Refe
     let whole = Part::whole(model.config());
     let run = Stream::with_kernels(kernels, whole, model, (width, height), &mut arena);
     let mut run = run.map_err(failed)?;
-    let mut digests = Digests::new(model.config());
     let mut output = Vec::new();
     for row in picture.rows() {
         let mut sink = |_: usize, row: &[u8]| output.extend_from_slice(row);
-        run.push_row(row, &mut digests, &mut sink).map_err(failed)?;
+        run.push_row(row, tap, &mut sink).map_err(failed)?;
     }
-    let digests = digests.as_slice().to_vec();
-    Ok(Reference { output, digests })
+    Ok(output)
 }
 
 /// Returns the bits of every value of `layer` in raster order.

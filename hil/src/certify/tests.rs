@@ -206,7 +206,7 @@ fn only_what_is_signed_looks_like_a_certificate() {
         names.sort();
         names
     };
-    let mut write = |source: &Source| {
+    let write = |source: &Source| {
         std::fs::write(names.unsigned_log(), "a line").unwrap();
         let mut draft = draft(|_| ());
         draft.end(source, &names.unsigned_log());

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use mambalite::picture::Picture;
 use mambalite_hil_certificate::predicate::UlpHistogram;
 use mambalite_kernels::arith::{Arithmetic, Float};
-use mambalite_kernels::exec::part::Part;
-use mambalite_kernels::exec::stream::Stream;
-use mambalite_kernels::{Kernels, Layer, Model, Plan, Tap, Value};
+use mambalite_kernels::{Layer, Model, Tap, Value};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::reference::specify;
 
 /// Grey levels of a pixel whose value is 1.
 const GREY: f64 = 255.0;
@@ -21,7 +20,7 @@ const SIGN: &str = "sign";
 /// last layer; those in double precision are rounded to single.
 ///
 /// # Errors
-/// [`Error::Reference`] when a picture cannot be run.
+/// [`Error::Reference`](crate::Error::Reference) when a picture cannot be run.
 pub(super) fn histogram<'p>(
     model: &Model<'_>,
     pictures: impl Iterator<Item = &'p Picture>,
@@ -79,23 +78,8 @@ impl Tap for Last {
 }
 
 fn last_layer<A: Arithmetic>(model: &Model<'_>, picture: &Picture) -> Result<Vec<f64>> {
-    let fail = |cause: &dyn core::fmt::Display| Error::Reference {
-        cause: cause.to_string(),
-    };
-    let (width, height, _) = picture.shape();
-    let kernels = Kernels::<A>::reference();
-    let words = Plan::with_kernels(&kernels, model, width)
-        .arena_bytes
-        .div_ceil(size_of::<u64>());
-    let mut arena = vec![0; words];
-    let whole = Part::whole(model.config());
-    let mut run = Stream::with_kernels(kernels, whole, model, (width, height), &mut arena)
-        .map_err(|e| fail(&e))?;
     let mut last = Last(Vec::new());
-    for row in picture.rows() {
-        run.push_row(row, &mut last, &mut |_, _| ())
-            .map_err(|e| fail(&e))?;
-    }
+    specify::<A>(model, picture, &mut last)?;
     Ok(last.0)
 }
 

@@ -133,7 +133,7 @@ fn another_expectation_is_a_failed_vector() {
     let found = examine(&suite, |pipe| pipe, |board| board);
     assert_eq!(found.totals.failed, 1);
     assert_eq!(found.results[2].verdict, Verdict::Fail);
-    assert_eq!(found.soak.failed, SOAK.into());
+    assert_eq!(found.soak.failed, u64::from(SOAK));
     assert!(
         found.faults[0].contains("not with the suite"),
         "{:?}",
