@@ -186,7 +186,7 @@ fn accumulator_inputs_reach_farther_than_all_others() {
     assert!(seen >= 2);
 }
 
-/// The bound is that of the reader: a limit one below it would refuse the file.
+/// One bound a matrix and causal convolution, each within what the reader lets pass.
 #[test]
 fn sums_of_shipped_models_fit_and_are_of_every_matrix() {
     every(|shipped, file, _| {
