@@ -15,13 +15,14 @@ use crate::model::{invented, picture};
 use crate::qemu_run::can_run;
 
 /// What the firmware of a board is built from, less the other boards.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     "Cargo.toml",
     "firmware",
     "kernels",
     "hil/wire",
     "host/gpu",
     "hil/rigs",
+    "models/mambalite-x4-tiny",
 ];
 
 /// Copies a file or a folder, less what builds have left.
