@@ -234,6 +234,7 @@ fn only_what_is_signed_looks_like_a_certificate() {
     assert_eq!(
         listed(),
         [
+            "a_m_w8a8.html",
             "a_m_w8a8.intoto.jsonl",
             "a_m_w8a8.log",
             "a_m_w8a8.vectors.json"
