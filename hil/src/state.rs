@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mambalite::atomic_file;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -74,12 +75,10 @@ pub fn file_name(rig: &str) -> String {
 /// # Errors
 /// [`Error::Write`] when the disk does not take it.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::write(path))?;
-    std::io::Write::write_all(&mut file, bytes).map_err(Error::write(path))?;
-    file.persist(path)
-        .map_err(|failed| Error::write(path)(failed.error))?;
-    Ok(())
+    atomic_file::write(path, |out| out.write_all(bytes)).map_err(|error| match error {
+        mambalite::Error::Write { path, cause } => Error::Write { path, cause },
+        other => other.into(),
+    })
 }
 
 /// Writes a value as JSON, in one step.
