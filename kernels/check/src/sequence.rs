@@ -71,6 +71,8 @@ impl Sequence {
     }
 
     /// Returns `max` and `-max` in turn where values are at their ends.
+    // Once for all that draw: flash is short.
+    #[inline(never)]
     pub(crate) fn end(&mut self, max: i32) -> Option<i32> {
         matches!(self.draw, Draw::Ends { .. }).then(|| {
             let end = self.turn * max;
@@ -110,6 +112,8 @@ impl Sequence {
     }
 
     /// Returns an integer of `[min, max]`; every eighth is one of the two ends.
+    // Once for all that draw: flash is short.
+    #[inline(never)]
     pub(crate) fn integer(&mut self, min: i32, max: i32) -> i32 {
         match self.bits() % 16 {
             0 => min,
@@ -122,6 +126,8 @@ impl Sequence {
     }
 
     /// Returns a float of `[-range, range]`, exact in 24 bits before the product.
+    // Once for all that draw: flash is short.
+    #[inline(never)]
     pub(crate) fn float(&mut self, range: f32) -> f32 {
         if self.draw == Draw::Binary {
             return self.integer(0, 1) as f32;

@@ -140,12 +140,17 @@ impl Sink for Expected<'_> {
 /// Words of memory for the expected values.
 const EXPECTED_WORDS: usize = MEMORY_WORDS / 3;
 
+/// One case of a test, for any set of kernels. Behind a pointer, so that the flash of a board has
+/// [`compare`] once for a precision.
+type CaseRun<'a, A> =
+    dyn Fn(&Kernels<A>, &mut Sequence, &mut Memory<'_>, &mut dyn Sink) -> Result<(), Fault> + 'a;
+
 /// Runs one case with both sets of kernels.
 fn compare<A: Arithmetic>(
     variant: &Kernels<A>,
     (case, sequence): (usize, Sequence),
     memory: &mut [u64],
-    run: &impl Fn(&Kernels<A>, &mut Sequence, &mut Memory<'_>, &mut dyn Sink) -> Result<(), Fault>,
+    run: &CaseRun<'_, A>,
 ) -> Result<(), Mismatch> {
     let Some((expected, block)) = memory.split_at_mut_checked(EXPECTED_WORDS) else {
         return Err(Mismatch::Memory { case });

@@ -173,6 +173,8 @@ impl<'m, A: Inputs> ScratchBuffers<'m, A> {
 }
 
 /// A projection of several pixels, of inputs and of activations.
+// Once for all cases: flash is short.
+#[inline(never)]
 pub(crate) fn linear<A: Inputs>(
     kernels: &Kernels<A>,
     dims: &MatrixDims,
@@ -239,6 +241,8 @@ fn pixels<A: Inputs, X: Operand<A::Acc>, O: Value + Pod>(
 
 /// Rows at the top, in the middle and at the bottom of a picture, as wide as `dims` say and one
 /// pixel wide.
+// Once for all cases: flash is short.
+#[inline(never)]
 pub(crate) fn conv3x3<A: Inputs>(
     kernels: &Kernels<A>,
     dims: &MatrixDims,

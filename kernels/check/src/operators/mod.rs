@@ -12,6 +12,8 @@ pub(crate) use sequence::{
     SequenceDims, conv1d, gate, gate_sweep, norm, scan_full, scan_tied, step, sum,
 };
 
+use core::iter;
+
 use mambalite_kernels::Kernels;
 use mambalite_kernels::arith::{Fixed, Float};
 
@@ -80,8 +82,8 @@ pub(crate) enum Fault {
 fn digest<D>(
     mut sequence: Sequence,
     memory: &mut [u64],
-    sizes: impl IntoIterator<Item = D>,
-    run: impl Fn(&D, &mut Sequence, &mut Memory<'_>, &mut dyn Sink) -> Result<(), Fault>,
+    sizes: &mut dyn Iterator<Item = D>,
+    run: &dyn Fn(&D, &mut Sequence, &mut Memory<'_>, &mut dyn Sink) -> Result<(), Fault>,
 ) -> Option<u64> {
     let mut digest = Digest::new();
     for dims in sizes {
@@ -130,26 +132,33 @@ fn matrix_tails() -> impl Iterator<Item = MatrixDims> {
     })
 }
 
-fn sequence_case<A: Inputs>(seed: u64, memory: &mut [u64], run: SequenceRun<A>) -> Option<u64> {
-    digest(Sequence::new(seed), memory, [GOLDEN], |dims, s, m, sink| {
+fn sequence_in<A: Inputs>(
+    seed: u64,
+    memory: &mut [u64],
+    sizes: &mut dyn Iterator<Item = SequenceDims>,
+    run: SequenceRun<A>,
+) -> Option<u64> {
+    let sequence = Sequence::new(seed);
+    digest(sequence, memory, sizes, &|dims, s, m, sink| {
         run(&Kernels::reference(), dims, s, m, sink)
     })
 }
 
+fn sequence_case<A: Inputs>(seed: u64, memory: &mut [u64], run: SequenceRun<A>) -> Option<u64> {
+    sequence_in(seed, memory, &mut iter::once(GOLDEN), run)
+}
+
 fn tail_case<A: Inputs>(seed: u64, memory: &mut [u64], run: SequenceRun<A>) -> Option<u64> {
-    let sequence = Sequence::new(seed);
-    digest(sequence, memory, sequence_tails(), |dims, s, m, sink| {
-        run(&Kernels::reference(), dims, s, m, sink)
-    })
+    sequence_in(seed, memory, &mut sequence_tails(), run)
 }
 
 fn linear_in<A: Inputs>(
     sequence: Sequence,
     memory: &mut [u64],
-    sizes: impl IntoIterator<Item = MatrixDims>,
+    sizes: &mut dyn Iterator<Item = MatrixDims>,
     shape: Shape,
 ) -> Option<u64> {
-    digest(sequence, memory, sizes, |dims, s, m, sink| {
+    digest(sequence, memory, sizes, &|dims, s, m, sink| {
         linear::<A>(&Kernels::reference(), dims, shape, s, m, sink)
     })
 }
@@ -160,13 +169,21 @@ fn conv3x3_in<A: Inputs>(
     dims: MatrixDims,
     shape: Shape,
 ) -> Option<u64> {
-    digest(sequence, memory, [dims], |dims, s, m, sink| {
-        conv3x3::<A>(&Kernels::reference(), dims, shape, s, m, sink)
-    })
+    digest(
+        sequence,
+        memory,
+        &mut iter::once(dims),
+        &|dims, s, m, sink| conv3x3::<A>(&Kernels::reference(), dims, shape, s, m, sink),
+    )
 }
 
 fn linear_case<A: Inputs>(seed: u64, memory: &mut [u64], shape: Shape) -> Option<u64> {
-    linear_in::<A>(Sequence::new(seed), memory, [GOLDEN_MATRIX], shape)
+    linear_in::<A>(
+        Sequence::new(seed),
+        memory,
+        &mut iter::once(GOLDEN_MATRIX),
+        shape,
+    )
 }
 
 fn conv3x3_case<A: Inputs>(seed: u64, memory: &mut [u64], shape: Shape) -> Option<u64> {
@@ -174,12 +191,17 @@ fn conv3x3_case<A: Inputs>(seed: u64, memory: &mut [u64], shape: Shape) -> Optio
 }
 
 fn linear_tail<A: Inputs>(seed: u64, memory: &mut [u64]) -> Option<u64> {
-    linear_in::<A>(Sequence::new(seed), memory, matrix_tails(), Shape::Dense)
+    linear_in::<A>(
+        Sequence::new(seed),
+        memory,
+        &mut matrix_tails(),
+        Shape::Dense,
+    )
 }
 
 fn linear_extreme<A: Inputs>(seed: u64, memory: &mut [u64]) -> Option<u64> {
     let sequence = Sequence::ends(seed, EXTREME.inputs);
-    linear_in::<A>(sequence, memory, [EXTREME], Shape::Dense)
+    linear_in::<A>(sequence, memory, &mut iter::once(EXTREME), Shape::Dense)
 }
 
 fn conv3x3_extreme<A: Inputs>(seed: u64, memory: &mut [u64]) -> Option<u64> {
@@ -189,7 +211,12 @@ fn conv3x3_extreme<A: Inputs>(seed: u64, memory: &mut [u64]) -> Option<u64> {
 
 fn linear_binary(seed: u64, memory: &mut [u64]) -> Option<u64> {
     let sequence = Sequence::binary(seed);
-    linear_in::<F32>(sequence, memory, [GOLDEN_MATRIX], Shape::Dense)
+    linear_in::<F32>(
+        sequence,
+        memory,
+        &mut iter::once(GOLDEN_MATRIX),
+        Shape::Dense,
+    )
 }
 
 fn conv3x3_binary(seed: u64, memory: &mut [u64]) -> Option<u64> {

@@ -135,6 +135,8 @@ fn scan<A: Inputs>(
 }
 
 /// Scans with parameters.
+// Once for all cases: flash is short.
+#[inline(never)]
 pub(super) fn scan_with<A: Inputs>(
     kernels: &Kernels<A>,
     dims: &SequenceDims,
@@ -242,6 +244,8 @@ pub(crate) fn sum<A: Inputs>(
 }
 
 /// Sums with parameters that are drawn for each call.
+// Once for all cases: flash is short.
+#[inline(never)]
 pub(super) fn sum_with<A: Inputs>(
     kernels: &Kernels<A>,
     dims: &SequenceDims,
