@@ -13,7 +13,7 @@ from . import fixed, single
 from .digest import digest, printed
 from .model_file import DENSE, IDENTITY_ROWS, LOW_RANK, Conv1d, Gate, Matrix, Norm, Scan, Sum, Weight
 from .network import ARITHMETIC, FixedPoint, SinglePrecision, conv3x3
-from .sequence import Sequence, Values, many, table
+from .sequence import BinaryValues, ExtremeValues, Sequence, Values, many, table
 from .single import f32
 
 Words = Iterator[int]
@@ -21,6 +21,14 @@ SEEDS = (1, 2, 3)
 RESULTS = 2048
 CHANNELS, STATES, PIXELS = 23, 5, 12
 OUTPUTS, RANK = 23, 5
+LINEAR_INPUTS, CONV_CHANNELS = 11, 3
+EXTREME_OUTPUTS, EXTREME_INPUTS, EXTREME_CHANNELS = 15, 119, 14
+TAILS = (*range(1, 18), *range(31, 34))
+LINEAR_TAILS = (
+    *((n, n) for n in range(1, 18)),
+    *((n, 50 - n) for n in range(31, 34)),
+    *((50 - n, n) for n in range(31, 34)),
+)
 
 
 # "Functions", fixed point.
@@ -192,49 +200,65 @@ class Case:
         self.fixed = isinstance(self.arithmetic, FixedPoint)
         self.values = Values(seed, self.arithmetic.precision if self.fixed else None)
         self.word = self.arithmetic.word
+        self.channels, self.states, self.pixels = CHANNELS, STATES, PIXELS
+        self.outputs, self.rank = OUTPUTS, RANK
+        self.linear_inputs, self.conv_channels = LINEAR_INPUTS, CONV_CHANNELS
+
+    def tails(self, operator: Callable[["Case"], Words]) -> Words:
+        """Yields the results of `*_tail` of an operator along the sequence."""
+        self.pixels = 2
+        for size in TAILS:
+            self.channels, self.states = size, 1 + size % 5
+            yield from operator(self)
+
+    def linear_tail(self) -> Words:
+        """Yields the results of `linear_tail`."""
+        self.pixels, self.rank = 2, 1
+        for self.outputs, self.linear_inputs in LINEAR_TAILS:
+            yield from self.linear(DENSE)
 
     def norm(self) -> Words:
         """Yields the results of `norm`."""
         v = self.values
         if self.fixed:
-            gain, offset = many(CHANNELS, v.term), many(CHANNELS, v.term)
+            gain, offset = many(self.channels, v.term), many(self.channels, v.term)
             shift, mantissa = v.shift(10, 30), max(v.sequence.bits(), 1)
             p = Norm(gain, offset, shift, mantissa << v.shift(0, 30))
         else:
             p = Norm(
-                many(CHANNELS, partial(v.sequence.float, 2.0)),
-                many(CHANNELS, partial(v.sequence.float, 1.0)),
+                many(self.channels, partial(v.sequence.float, 2.0)),
+                many(self.channels, partial(v.sequence.float, 1.0)),
             )
-        for i in range(PIXELS + 1):
-            x = many(CHANNELS, v.activation)
-            x = [x[0]] * CHANNELS if i == PIXELS else x
+        for i in range(self.pixels + 1):
+            x = many(self.channels, v.activation)
+            x = [x[0]] * self.channels if i == self.pixels else x
             for first in (True, False):
                 yield from map(self.word, self.arithmetic.norm(p, x, first))
 
     def norm_fine(self) -> Words:
         """Yields the results of `norm_fine`: outputs show one unit of `normed`."""
         v = self.values
-        gain = many(CHANNELS, v.multiplier)
-        offset = many(CHANNELS, partial(v.sequence.integer, -4096, 4096))
+        gain = many(self.channels, v.multiplier)
+        offset = many(self.channels, partial(v.sequence.integer, -4096, 4096))
         shift = v.shift(1, 3)
         p = Norm(gain, offset, shift, max(v.sequence.bits(), 1))
-        for _ in range(PIXELS):
-            x = [32767, -32767, *many(CHANNELS - 2, partial(v.sequence.integer, -3, 3))]
+        for _ in range(self.pixels):
+            x = [32767, -32767, *many(self.channels - 2, partial(v.sequence.integer, -3, 3))]
             yield from map(self.word, self.arithmetic.norm(p, x, True))
 
     def conv1d(self) -> Words:
         """Yields the results of `conv1d`."""
         v = self.values
-        p = Conv1d(table(4, CHANNELS, v.weight), many(CHANNELS, v.bias))
+        p = Conv1d(table(4, self.channels, v.weight), many(self.channels, v.bias))
         if self.fixed:
-            p.multiplier = many(CHANNELS, v.multiplier)
-            p.shift = many(CHANNELS, partial(v.shift, 1, 12))
+            p.multiplier = many(self.channels, v.multiplier)
+            p.shift = many(self.channels, partial(v.shift, 1, 12))
             p.fraction, p.out_multiplier = v.shift(0, 15), v.multiplier()
             p.out_shift = v.shift(1, 12)
-        pixels = [[self.arithmetic.zero] * CHANNELS for _ in range(3)]
-        for _ in range(PIXELS):
-            pixels.append(many(CHANNELS, v.activation))
-            for e in range(CHANNELS):
+        pixels = [[self.arithmetic.zero] * self.channels for _ in range(3)]
+        for _ in range(self.pixels):
+            pixels.append(many(self.channels, v.activation))
+            for e in range(self.channels):
                 yield self.word(self.arithmetic.conv1d(p, e, [x[e] for x in pixels[-4:]]))
         for x in pixels[-3:]:
             yield from map(self.word, x)
@@ -247,77 +271,86 @@ class Case:
         """Yields the results of `scan_fine`: outputs show one unit of the states' sum."""
         v = self.values
         p = self.scan_parameters(False)
-        p.state_shift = many(CHANNELS, partial(v.shift, 28, 40))
-        p.skip = many(CHANNELS, partial(v.sequence.integer, -(2**16), 2**16))
-        p.shift = many(CHANNELS, partial(v.shift, 1, 3))
+        p.state_shift = many(self.channels, partial(v.shift, 28, 40))
+        p.skip = many(self.channels, partial(v.sequence.integer, -(2**16), 2**16))
+        p.shift = many(self.channels, partial(v.shift, 1, 3))
         yield from self.scanned(p)
 
     def scanned(self, p: Scan) -> Words:
         """Draws the pixels of a scan and yields its results."""
         v = self.values
-        states = [[self.arithmetic.zero] * STATES for _ in range(CHANNELS)]
-        for _ in range(PIXELS):
-            u, dt = many(CHANNELS, v.input), many(CHANNELS, v.step)
-            b, c = many(STATES, v.activation), many(STATES, v.activation)
-            for e in range(CHANNELS):
+        states = [[self.arithmetic.zero] * self.states for _ in range(self.channels)]
+        for _ in range(self.pixels):
+            u, dt = many(self.channels, v.input), many(self.channels, v.step)
+            b, c = many(self.states, v.activation), many(self.states, v.activation)
+            for e in range(self.channels):
                 yield self.word(self.arithmetic.scan(p, e, states[e], u[e], dt[e], b, c))
-        for n in range(STATES):
-            yield from (self.word(states[e][n]) for e in range(CHANNELS))
+        for n in range(self.states):
+            yield from (self.word(states[e][n]) for e in range(self.channels))
 
     def scan_parameters(self, tied: bool) -> Scan:
         """Draws the parameters of a scan."""
         v = self.values
         if not self.fixed:
-            rate = table(STATES, CHANNELS, lambda: f32(v.sequence.float(2.0) - 2.0))
-            return Scan(tied, rate, many(CHANNELS, partial(v.sequence.float, 1.0)))
+            rate = table(self.states, self.channels, lambda: f32(v.sequence.float(2.0) - 2.0))
+            return Scan(tied, rate, many(self.channels, partial(v.sequence.float, 1.0)))
 
         def draw_rate() -> int:
             bits = v.sequence.bits()
             return bits >> v.shift(0, 20)
 
-        rate = table(STATES, CHANNELS, draw_rate)
-        state_shift = many(CHANNELS, partial(v.shift, 1, 40))
-        multiplier, skip = many(CHANNELS, v.term), many(CHANNELS, v.term)
-        return Scan(tied, rate, skip, state_shift, multiplier, many(CHANNELS, partial(v.shift, 8, 30)))
+        rate = table(self.states, self.channels, draw_rate)
+        state_shift = many(self.channels, partial(v.shift, 1, 40))
+        multiplier, skip = many(self.channels, v.term), many(self.channels, v.term)
+        return Scan(tied, rate, skip, state_shift, multiplier, many(self.channels, partial(v.shift, 8, 30)))
 
     def gate(self) -> Words:
         """Yields the results of `gate`."""
         v = self.values
-        for _ in range(PIXELS):
+        for _ in range(self.pixels):
             p = Gate()
             if self.fixed:
                 p.multiplier = v.multiplier()
                 p.shift = v.shift(1, 12)
                 p.fraction = v.shift(0, 15)
-            y, z = many(CHANNELS, v.activation), many(CHANNELS, v.activation)
+            y, z = many(self.channels, v.activation), many(self.channels, v.activation)
             yield from (self.word(self.arithmetic.gate(p, *pair)) for pair in zip(y, z))
 
     def sum(self) -> Words:
         """Yields the results of `sum`."""
         v = self.values
-        for _ in range(PIXELS):
+        for _ in range(self.pixels):
             p = Sum()
             if self.fixed:
                 p.a, p.b = v.term(), v.term()
                 p.shift = v.shift(8, 30)
-            a, b = many(CHANNELS, v.activation), many(CHANNELS, v.activation)
+            a, b = many(self.channels, v.activation), many(self.channels, v.activation)
+            yield from (self.word(self.arithmetic.sum(p, *pair)) for pair in zip(a, b))
+
+    def sum_fine(self) -> Words:
+        """Yields the results of `sum_fine`: outputs show one unit of a term."""
+        v = self.values
+        for _ in range(self.pixels):
+            terms = many(2, partial(v.sequence.integer, -(2**16), 2**16))
+            p = Sum(*terms, v.shift(1, 7))
+            a, b = many(self.channels, v.activation), many(self.channels, v.activation)
             yield from (self.word(self.arithmetic.sum(p, *pair)) for pair in zip(a, b))
 
     def linear(self, form: int) -> Words:
         """Yields the results of `linear_*`."""
         v = self.values
-        w = self.draw_weight(form, 11)
-        for _ in range(PIXELS):
-            x = self.arithmetic.widen(many(11, v.input))
+        w = self.draw_weight(form, self.linear_inputs)
+        for _ in range(self.pixels):
+            x = self.arithmetic.widen(many(self.linear_inputs, v.input))
             yield from map(self.word, self.arithmetic.weight(w, x))
         unclamped = fixed.weight if self.fixed else single.weight
-        for _ in range(PIXELS):
-            yield from map(self.word, unclamped(w, many(11, v.activation)))
+        for _ in range(self.pixels):
+            yield from map(self.word, unclamped(w, many(self.linear_inputs, v.activation)))
 
     def conv3x3(self, form: int) -> Words:
         """Yields the results of `conv3x3_*`."""
-        w = self.draw_weight(form, 27)
-        drawn = [table(4, 3, self.values.input) for _ in range(3)]
+        w = self.draw_weight(form, 9 * self.conv_channels)
+        drawn = [table(4, self.conv_channels, self.values.input) for _ in range(3)]
         rows = [[self.arithmetic.widen(x) for x in row] for row in drawn]
         for width in (4, 1):
             for first, last, middle in ((1, 3, 0), (0, 3, 1), (0, 2, 1)):
@@ -329,10 +362,10 @@ class Case:
     def draw_weight(self, form: int, inputs: int) -> Weight:
         """Draws all parameters, whatever the form, and makes the form's matrices of them."""
         v = self.values
-        flat_w = many(inputs * OUTPUTS, v.weight)
-        flat_f = many(RANK * OUTPUTS, v.weight)
-        bias, multiplier = many(OUTPUTS, v.bias), many(OUTPUTS, v.multiplier)
-        shift = many(OUTPUTS, partial(v.shift, 6, 14))
+        flat_w = many(inputs * self.outputs, v.weight)
+        flat_f = many(self.rank * self.outputs, v.weight)
+        bias, multiplier = many(self.outputs, v.bias), many(self.outputs, v.multiplier)
+        shift = many(self.outputs, v.matrix_shift)
 
         def matrix(flat: list, inputs: int, first: int, last: int, has_bias: bool) -> Matrix:
             count = last - first
@@ -342,13 +375,28 @@ class Case:
             return Matrix(rows, stored, multiplier[first:last], shift[first:last])
 
         if form == DENSE:
-            return Weight(form, matrix(flat_w, inputs, 0, OUTPUTS, True))
-        inner = matrix(flat_w, inputs, 0, RANK, False)
+            return Weight(form, matrix(flat_w, inputs, 0, self.outputs, True))
+        inner = matrix(flat_w, inputs, 0, self.rank, False)
         if form == LOW_RANK:
-            return Weight(form, matrix(flat_f, RANK, 0, OUTPUTS, True), inner)
-        copies = matrix([], 0, 0, RANK, True)
-        others = matrix(flat_f, RANK, RANK, OUTPUTS, True)
-        return Weight(form, others, inner, copies, [(7 * i + 3) % OUTPUTS for i in range(OUTPUTS)])
+            return Weight(form, matrix(flat_f, self.rank, 0, self.outputs, True), inner)
+        copies = matrix([], 0, 0, self.rank, True)
+        others = matrix(flat_f, self.rank, self.rank, self.outputs, True)
+        return Weight(form, others, inner, copies, [(7 * i + 3) % self.outputs for i in range(self.outputs)])
+
+
+def binary(operator: Callable[[Case, int], Words], seed: int) -> Words:
+    """Yields the results of a `*_binary/f32`."""
+    case = Case("f32", seed)
+    case.values = BinaryValues(seed, None)
+    return operator(case, DENSE)
+
+
+def extreme(operator: Callable[[Case, int], Words], precision: str, products: int, seed: int) -> Words:
+    """Yields the results of a `*_extreme`."""
+    case = Case(precision, seed)
+    case.values = ExtremeValues(seed, case.values.precision, products)
+    case.outputs, case.linear_inputs, case.conv_channels = EXTREME_OUTPUTS, EXTREME_INPUTS, EXTREME_CHANNELS
+    return operator(case, DENSE)
 
 
 FORMS = {"dense": DENSE, "low_rank": LOW_RANK, "identity_rows": IDENTITY_ROWS}
@@ -359,6 +407,12 @@ OPERATORS: dict[str, Callable[[Case], Words]] = {
     "scan_tied": lambda case: case.scan(True),
     "gate": Case.gate,
     "sum": Case.sum,
+    "norm_tail": lambda case: case.tails(Case.norm),
+    "conv1d_tail": lambda case: case.tails(Case.conv1d),
+    "scan_tail": lambda case: case.tails(lambda case: case.scan(False)),
+    "gate_tail": lambda case: case.tails(Case.gate),
+    "sum_tail": lambda case: case.tails(Case.sum),
+    "linear_tail": Case.linear_tail,
     **{f"linear_{name}": lambda case, form=form: case.linear(form) for name, form in FORMS.items()},
     **{f"conv3x3_{name}": lambda case, form=form: case.conv3x3(form) for name, form in FORMS.items()},
 }
@@ -390,13 +444,21 @@ def cases() -> dict[str, Callable[[int], Words]]:
         found[f"{name}/f32"] = partial(singles, of_single)
     for name, operator in OPERATORS.items():
         for precision in ARITHMETIC:
-            if name in ("norm", "sum") and precision == "w8a16":
+            both = name.removesuffix("_tail") in ("norm", "sum")
+            if both and precision == "w8a16":
                 continue
-            label = "fixed" if name in ("norm", "sum") and precision == "w8a8" else precision
+            label = "fixed" if both and precision == "w8a8" else precision
             found[f"{name}/{label}"] = lambda seed, o=operator, p=precision: o(Case(p, seed))
     found["norm_fine/fixed"] = lambda seed: Case("w8a8", seed).norm_fine()
+    found["sum_fine/fixed"] = lambda seed: Case("w8a8", seed).sum_fine()
+    found["linear_binary/f32"] = partial(binary, Case.linear)
+    found["conv3x3_binary/f32"] = partial(binary, Case.conv3x3)
     for precision in ("w8a16", "w8a8"):
         found[f"scan_fine/{precision}"] = lambda seed, p=precision: Case(p, seed).scan_fine()
+        found[f"linear_extreme/{precision}"] = partial(extreme, Case.linear, precision, EXTREME_INPUTS)
+        found[f"conv3x3_extreme/{precision}"] = partial(
+            extreme, Case.conv3x3, precision, 9 * EXTREME_CHANNELS
+        )
     return found
 
 

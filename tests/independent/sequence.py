@@ -45,6 +45,10 @@ class Values:
         self.sequence = Sequence(seed)
         self.precision = precision
 
+    def matrix_shift(self) -> int:
+        """Returns a shift of a matrix."""
+        return self.shift(6, 14)
+
     def any(self) -> int:
         """Returns any `i32`."""
         return self.sequence.integer(-(2**31), 2**31 - 1)
@@ -90,6 +94,55 @@ class Values:
     def shift(self, low: int, high: int) -> int:
         """Returns a shift of [low, high]."""
         return self.sequence.integer(low, high)
+
+
+class BinaryValues(Values):
+    """Values of f32 that are 0 or 1 ("Exact sums")."""
+
+    def zero_or_one(self) -> float:
+        """Returns 0 or 1."""
+        return float(self.sequence.integer(0, 1))
+
+    activation = input = weight = bias = zero_or_one
+
+
+class ExtremeValues(Values):
+    """Values at the ends of their formats ("Extremes"), for sums of so many products."""
+
+    def __init__(self, seed: int, precision: Precision, products: int) -> None:
+        """Begins the sequence of a seed."""
+        super().__init__(seed, precision)
+        self.products = products
+        self.turn = 1
+
+    def end(self, a: int) -> int:
+        """Returns `a` and `-a` in turn."""
+        self.turn = -self.turn
+        return -self.turn * a
+
+    def activation(self) -> int:
+        """Returns an activation."""
+        return self.end(32767)
+
+    def input(self) -> int:
+        """Returns a value of type `In`."""
+        return self.precision.to_in(self.end(32767) >> (16 - self.precision.bits))
+
+    def weight(self) -> int:
+        """Returns a weight."""
+        return self.end(127)
+
+    def bias(self) -> int:
+        """Returns the bias that is the largest allowed, of either sign."""
+        return -self.end(2**31 - 1 - 127 * 32767 * self.products)
+
+    def multiplier(self) -> int:
+        """Returns a multiplier of `requantise`."""
+        return (2**30, 2**31 - 1)[self.sequence.integer(0, 1)]
+
+    def matrix_shift(self) -> int:
+        """Returns a shift of a matrix."""
+        return (1, 15, 16, 31)[self.sequence.integer(0, 3)]
 
 
 def many(count: int, draw: Callable[[], int | float]) -> list:

@@ -1,6 +1,5 @@
 //! Shared parts of the end-to-end tests: optional data sets, small networks, recording taps.
 
-pub mod fine;
 pub mod gpu;
 pub mod independent;
 pub mod network;

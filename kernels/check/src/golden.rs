@@ -214,4 +214,108 @@ pub const DIGESTS: &[(&str, [u64; 3])] = &[
         "conv3x3_identity_rows/w8a8",
         [0x672b84da439909a2, 0x3f815e592c84aa3f, 0x30c690f8c79c3950],
     ),
+    (
+        "norm_fine/fixed",
+        [0x173fd71574748f0b, 0x970d4a678970eebe, 0x55f346e1a88d7a8e],
+    ),
+    (
+        "scan_fine/w8a16",
+        [0xcc917a20863724c2, 0x9239c75cc50abf23, 0x7a0d1c76e37b03be],
+    ),
+    (
+        "scan_fine/w8a8",
+        [0xe6bdc37a689b7108, 0x551eca1c1081a879, 0x3d759a66ff480c6e],
+    ),
+    (
+        "sum_fine/fixed",
+        [0x8137fd96fe393059, 0xe9a2476d52679a48, 0xd0e238c3bc32bac8],
+    ),
+    (
+        "linear_binary/f32",
+        [0x183d1f9b6d228445, 0x333aefb4b8e28445, 0x89123770a1e28445],
+    ),
+    (
+        "conv3x3_binary/f32",
+        [0xddc747977f6d3c7f, 0x1b58646bf34d3c7f, 0xa3a5a280309d3c7f],
+    ),
+    (
+        "linear_extreme/w8a16",
+        [0x27d9ab5d0dcf4c55, 0x7089515da2d3e921, 0x9c87a2390e47c705],
+    ),
+    (
+        "linear_extreme/w8a8",
+        [0xf2e064142969c3d5, 0x97653b3954922c3d, 0x0ab8d73aacc7dfa9],
+    ),
+    (
+        "conv3x3_extreme/w8a16",
+        [0x22c269ebb51cf24d, 0x3f5a3abd10c0f73b, 0x228f8fbcd79098f9],
+    ),
+    (
+        "conv3x3_extreme/w8a8",
+        [0xde4f8c9a2d8430ef, 0xefa74d167042ad89, 0x04fd0448879ed57a],
+    ),
+    (
+        "linear_tail/f32",
+        [0xd8341d79b1362b42, 0x501657be0567c70a, 0x54375a7c65531112],
+    ),
+    (
+        "linear_tail/w8a16",
+        [0xf2670766740755b2, 0x7ca650f3040133e8, 0x65d9746dd03ad5ab],
+    ),
+    (
+        "linear_tail/w8a8",
+        [0x19009b6f68c9ad98, 0xa0e7b92630c0946f, 0xa31547fafc86f99f],
+    ),
+    (
+        "norm_tail/f32",
+        [0x8c47f43a5383063b, 0x2765a03d9eeb15ef, 0x20029ee912fdf531],
+    ),
+    (
+        "norm_tail/fixed",
+        [0x2487e33d5e68e9af, 0x383773efdec789f6, 0x8fd7189ccede1005],
+    ),
+    (
+        "sum_tail/f32",
+        [0xdaa6d63e11b0d391, 0x42b3abf4be760602, 0x597921f09d3d2ca4],
+    ),
+    (
+        "sum_tail/fixed",
+        [0x21899cfcc3467ae7, 0xd4a965a903596599, 0x00e97a2ce11788f5],
+    ),
+    (
+        "conv1d_tail/f32",
+        [0x0162fde03899d220, 0xe139b4cbf323742a, 0xf8b159c3eb9dea1b],
+    ),
+    (
+        "conv1d_tail/w8a16",
+        [0x8762fef9fe4bbd54, 0xc892add138594974, 0xca50df46cc55f690],
+    ),
+    (
+        "conv1d_tail/w8a8",
+        [0xca0d0f4c649e52fe, 0x7a729bd2b249c3fe, 0xfe3dffa07806e47a],
+    ),
+    (
+        "scan_tail/f32",
+        [0x5e515e6a96331e50, 0xe7e2cdd651628975, 0x80bf3a429c814a38],
+    ),
+    (
+        "scan_tail/w8a16",
+        [0x20305403947dd78f, 0x716594e57614b438, 0x900c65ade27e654a],
+    ),
+    (
+        "scan_tail/w8a8",
+        [0xc043f8965870d3a2, 0xf841982d1b56da65, 0xb9f5e6a0bb0e3fee],
+    ),
+    (
+        "gate_tail/f32",
+        [0xb5c4652ec3c563a5, 0xde2657dd79c03ef6, 0xa7a6befda0cbd24a],
+    ),
+    (
+        "gate_tail/w8a16",
+        [0x816ace0c5d9ff3f2, 0x7cae29d92d35c6f6, 0xe79842d94e1bb962],
+    ),
+    (
+        "gate_tail/w8a8",
+        [0x98f52c8f3e066eeb, 0x48ef3681e75a35c6, 0x198dca5c93775169],
+    ),
 ];

@@ -161,7 +161,23 @@ impl Inputs for Float<f32> {
 }
 
 pub(crate) fn multiplier(s: &mut Sequence) -> i32 {
-    s.integer(1 << 30, i32::MAX)
+    s.extreme(&[1 << 30, i32::MAX])
+        .unwrap_or_else(|| s.integer(1 << 30, i32::MAX))
+}
+
+/// A shift of a matrix. Of the extremes two leave results next to the ends of their range.
+pub(crate) fn matrix_shift(s: &mut Sequence) -> u8 {
+    s.extreme(&[1, 15, 16, 31])
+        .unwrap_or_else(|| s.integer(6, 14) as u8)
+}
+
+/// Terms and a shift by which the outputs show one unit of a term.
+pub(crate) fn fine_sum(s: &mut Sequence) -> sum::FixedParams {
+    sum::FixedParams {
+        a: s.integer(-(1 << 16), 1 << 16),
+        b: s.integer(-(1 << 16), 1 << 16),
+        shift: s.integer(1, 7) as u8,
+    }
 }
 
 fn term(s: &mut Sequence) -> i32 {
@@ -175,7 +191,8 @@ fn shift(s: &mut Sequence) -> u8 {
 
 impl<I: FixedInput> Inputs for Fixed<I> {
     fn act(s: &mut Sequence) -> i16 {
-        s.integer(-32767, 32767) as i16
+        let x = s.end(32767).unwrap_or_else(|| s.integer(-32767, 32767));
+        x as i16
     }
 
     fn neighbour(x: i16) -> i16 {
@@ -187,7 +204,7 @@ impl<I: FixedInput> Inputs for Fixed<I> {
     }
 
     fn input(s: &mut Sequence) -> I {
-        I::saturate(s.integer(-32767, 32767) >> (16 - I::BITS))
+        I::saturate(i32::from(Self::act(s)) >> (16 - I::BITS))
     }
 
     fn step(s: &mut Sequence) -> i32 {
@@ -201,11 +218,12 @@ impl<I: FixedInput> Inputs for Fixed<I> {
     /// A model file may have -128, which no quantiser of ours writes.
     fn weight(s: &mut Sequence) -> i8 {
         let min = if s.has_edges() { -128 } else { -127 };
-        s.integer(min, 127) as i8
+        s.end(127).unwrap_or_else(|| s.integer(min, 127)) as i8
     }
 
     fn offset(s: &mut Sequence) -> i32 {
-        s.integer(-(1 << 24), 1 << 24)
+        s.end_of_bias()
+            .unwrap_or_else(|| s.integer(-(1 << 24), 1 << 24))
     }
 
     fn scale<'a>(multiplier: &'a [i32], shift: &'a [u8]) -> FixedScale<'a> {
@@ -321,6 +339,9 @@ impl<I: FixedInput> Inputs for Fixed<I> {
     }
 
     fn sum(s: &mut Sequence) -> sum::FixedParams {
+        if s.has_edges() && s.bits().is_multiple_of(2) {
+            return fine_sum(s);
+        }
         sum::FixedParams {
             a: term(s),
             b: term(s),

@@ -45,7 +45,8 @@ pub const SEEDS: [u64; 3] = [1, 2, 3];
 
 /// Returns all cases.
 pub fn cases() -> impl Iterator<Item = Case> {
-    numbers::CASES.iter().chain(operators::CASES).copied()
+    let cases = [numbers::CASES, operators::CASES, operators::SPECIAL];
+    cases.into_iter().flatten().copied()
 }
 
 /// Returns the digests of the reference kernels for a case, one for each of [`SEEDS`].

@@ -14,33 +14,93 @@ const EDGES: [f32; 8] = [
     1e-20,
 ];
 
+/// Which values a sequence draws.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Draw {
+    /// Those that golden digests are of.
+    Even,
+    /// Every 16th float is one of [`EDGES`], and rare integers come up.
+    Edges,
+    /// Every float is 0 or 1: sums are exact in any order.
+    Binary,
+    /// Integers of matrices are at the ends of their formats, for sums of so many products.
+    Ends { products: usize },
+}
+
 /// A sequence of numbers that a seed fixes (xorshift64*).
+#[derive(Clone, Copy)]
 pub(crate) struct Sequence {
     state: u64,
-    /// Whether every 16th float is one of [`EDGES`], and rare integers come up.
-    edges: bool,
+    draw: Draw,
+    /// Sign of the next end.
+    turn: i32,
 }
 
 impl Sequence {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
-            edges: false,
+            draw: Draw::Even,
+            turn: 1,
         }
     }
 
     /// As [`Sequence::new`], with floats at the edges among the others.
     pub(crate) fn with_edges(seed: u64) -> Self {
         Self {
-            edges: true,
+            draw: Draw::Edges,
             ..Self::new(seed)
         }
+    }
+
+    /// As [`Sequence::new`], with floats that are 0 or 1.
+    pub(crate) fn binary(seed: u64) -> Self {
+        Self {
+            draw: Draw::Binary,
+            ..Self::new(seed)
+        }
+    }
+
+    /// As [`Sequence::new`], with integers of matrices of so many inputs at the ends of their
+    /// formats. Where the number of outputs is odd, all products of a sum have one sign.
+    pub(crate) fn ends(seed: u64, products: usize) -> Self {
+        Self {
+            draw: Draw::Ends { products },
+            ..Self::new(seed)
+        }
+    }
+
+    /// Returns `max` and `-max` in turn where values are at their ends.
+    // Once for all that draw: flash is short.
+    #[inline(never)]
+    pub(crate) fn end(&mut self, max: i32) -> Option<i32> {
+        matches!(self.draw, Draw::Ends { .. }).then(|| {
+            let end = self.turn * max;
+            self.turn = -self.turn;
+            end
+        })
+    }
+
+    /// As [`Sequence::end`], of the largest bias that the sums leave room for, the other end first.
+    pub(crate) fn end_of_bias(&mut self) -> Option<i32> {
+        let Draw::Ends { products } = self.draw else {
+            return None;
+        };
+        let limit = i32::MAX - 127 * 32767 * products as i32;
+        self.end(-limit)
+    }
+
+    /// Returns one of the extremes where values are at their ends.
+    pub(crate) fn extreme<T: Copy>(&mut self, extremes: &[T]) -> Option<T> {
+        let last = extremes.len() as i32 - 1;
+        let is_end = matches!(self.draw, Draw::Ends { .. });
+        is_end.then(|| extremes[self.integer(0, last) as usize])
     }
 
     /// Tells whether the values are to reach the edges of what kernels may meet; the golden
     /// digests are of values that do not.
     pub(crate) fn has_edges(&self) -> bool {
-        self.edges
+        self.draw == Draw::Edges
     }
 
     /// Returns the next 32 bits.
@@ -52,6 +112,8 @@ impl Sequence {
     }
 
     /// Returns an integer of `[min, max]`; every eighth is one of the two ends.
+    // Once for all that draw: flash is short.
+    #[inline(never)]
     pub(crate) fn integer(&mut self, min: i32, max: i32) -> i32 {
         match self.bits() % 16 {
             0 => min,
@@ -64,8 +126,13 @@ impl Sequence {
     }
 
     /// Returns a float of `[-range, range]`, exact in 24 bits before the product.
+    // Once for all that draw: flash is short.
+    #[inline(never)]
     pub(crate) fn float(&mut self, range: f32) -> f32 {
-        if self.edges {
+        if self.draw == Draw::Binary {
+            return self.integer(0, 1) as f32;
+        }
+        if self.has_edges() {
             let choice = self.bits();
             if choice.is_multiple_of(16) {
                 return EDGES[(choice >> 4) as usize % EDGES.len()];

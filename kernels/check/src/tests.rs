@@ -140,12 +140,17 @@ impl Sink for Expected<'_> {
 /// Words of memory for the expected values.
 const EXPECTED_WORDS: usize = MEMORY_WORDS / 3;
 
+/// One case of a test, for any set of kernels. Behind a pointer, so that the flash of a board has
+/// [`compare`] once for a precision.
+type CaseRun<'a, A> =
+    dyn Fn(&Kernels<A>, &mut Sequence, &mut Memory<'_>, &mut dyn Sink) -> Result<(), Fault> + 'a;
+
 /// Runs one case with both sets of kernels.
 fn compare<A: Arithmetic>(
     variant: &Kernels<A>,
-    (case, seed): (usize, u64),
+    (case, sequence): (usize, Sequence),
     memory: &mut [u64],
-    run: &impl Fn(&Kernels<A>, &mut Sequence, &mut Memory<'_>, &mut dyn Sink) -> Result<(), Fault>,
+    run: &CaseRun<'_, A>,
 ) -> Result<(), Mismatch> {
     let Some((expected, block)) = memory.split_at_mut_checked(EXPECTED_WORDS) else {
         return Err(Mismatch::Memory { case });
@@ -160,7 +165,7 @@ fn compare<A: Arithmetic>(
     let misaligned = case % 8;
     for (kernels, pattern) in [(&Kernels::reference(), 0xa5), (variant, 0x5a)] {
         expected.at = 0;
-        let mut s = Sequence::with_edges(seed.wrapping_add(case as u64));
+        let mut s = sequence;
         let mut m = Memory::new(block, pattern, misaligned);
         run(kernels, &mut s, &mut m, &mut expected).map_err(|fault| match fault {
             Fault::Guard => Mismatch::Guard { case },
@@ -182,6 +187,12 @@ fn compare<A: Arithmetic>(
     }
 }
 
+/// Returns a case with the sequence of its inputs.
+fn with_edges(case: usize, seed: u64) -> (usize, Sequence) {
+    let sequence = Sequence::with_edges(seed.wrapping_add(case as u64));
+    (case, sequence)
+}
+
 /// Channels: all up to two vectors of 16 and a tail, then the shipped sizes and some beyond.
 const CHANNELS: [usize; 10] = [40, 47, 48, 60, 63, 64, 65, 96, 120, 129];
 const SMALL_CHANNELS: usize = 36;
@@ -200,7 +211,8 @@ fn sequence_test<A: Inputs>(
             pixels: [1, 2, 5, 4, 9, 3][case % 6],
             rounds: 3,
         };
-        compare(kernels, (case, seed), memory, &|kernels, s, m, sink| {
+        let case = with_edges(case, seed);
+        compare(kernels, case, memory, &|kernels, s, m, sink| {
             run(kernels, &dims, s, m, sink)
         })?;
     }
@@ -227,7 +239,8 @@ fn widths_test<A: Inputs>(
             pixels: 1,
             rounds: 1,
         };
-        compare(kernels, (inner, seed), memory, &|kernels, s, m, sink| {
+        let case = with_edges(inner, seed);
+        compare(kernels, case, memory, &|kernels, s, m, sink| {
             run(kernels, &dims, s, m, sink)
         })?;
     }
@@ -248,7 +261,7 @@ fn gate_test<A: Inputs>(
             pixels: 1,
             rounds: 1,
         };
-        let case = (CHANNELS_MAX + 1 + fraction, seed);
+        let case = with_edges(CHANNELS_MAX + 1 + fraction, seed);
         compare(kernels, case, memory, &|kernels, s, m, sink| {
             gate_sweep(kernels, &dims, s, m, sink)
         })?;
@@ -319,7 +332,7 @@ fn matrix_test<A: Inputs>(
                 pixels,
                 rounds: 2,
             };
-            let case = (i * shapes.len() + j, seed);
+            let case = with_edges(i * shapes.len() + j, seed);
             compare(kernels, case, memory, &|kernels, s, m, sink| match conv {
                 true => operators::conv3x3::<A>(kernels, &dims, shape, s, m, sink),
                 false => operators::linear::<A>(kernels, &dims, shape, s, m, sink),
@@ -329,6 +342,47 @@ fn matrix_test<A: Inputs>(
                     longer_output(kernels, &dims, s, m, sink)
                 })?;
             }
+        }
+    }
+    extremes_test(kernels, conv, seed, memory)
+}
+
+/// `(outputs, inputs, rank, pixels)`: odd outputs and even inputs, for which all products of a sum
+/// have one sign; the last has as many inputs as sums allow.
+const EXTREMES: [(usize, usize, usize, usize); 6] = [
+    (1, 2, 1, 2),
+    (3, 16, 1, 3),
+    (7, 34, 2, 5),
+    (15, 118, 5, 4),
+    (33, 64, 7, 6),
+    (5, 516, 3, 2),
+];
+
+/// Weights and inputs at the ends of their formats, sums at the ends of their accumulators,
+/// multipliers and shifts at both of their ends; of f32 other inputs than those with edges.
+fn extremes_test<A: Inputs>(
+    kernels: &Kernels<A>,
+    conv: bool,
+    seed: u64,
+    memory: &mut [u64],
+) -> Result<(), Mismatch> {
+    for (i, (outputs, inputs, rank, pixels)) in EXTREMES.into_iter().enumerate() {
+        let dims = MatrixDims {
+            outputs: if conv { outputs.min(9) } else { outputs },
+            inputs: if conv { inputs.min(56) } else { inputs },
+            rank,
+            pixels,
+            rounds: 2,
+        };
+        let products = if conv { 9 * dims.inputs } else { inputs };
+        for shape in [Shape::Dense, Shape::LowRank] {
+            let case = MATRICES.len() * 3 + i;
+            let sequence = Sequence::ends(seed.wrapping_add(i as u64), products);
+            let case = (case, sequence);
+            compare(kernels, case, memory, &|kernels, s, m, sink| match conv {
+                true => operators::conv3x3::<A>(kernels, &dims, shape, s, m, sink),
+                false => operators::linear::<A>(kernels, &dims, shape, s, m, sink),
+            })?;
         }
     }
     Ok(())

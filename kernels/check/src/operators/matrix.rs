@@ -6,7 +6,7 @@ use mambalite_kernels::linear::{self, Matrix, Path, Taps, Weights};
 use mambalite_kernels::{Kernels, Value, conv3x3};
 
 use super::Fault;
-use crate::inputs::{Inputs, multiplier};
+use crate::inputs::{Inputs, matrix_shift, multiplier};
 use crate::memory::{Buffer, Memory};
 use crate::sequence::{Sequence, Sink};
 
@@ -61,7 +61,7 @@ impl<'m, A: Inputs> Arrays<'m, A> {
             factor: m.array(dims.rank * n, || A::weight(s))?,
             bias: m.array(n, || A::offset(s))?,
             multipliers: m.array(n, || multiplier(s))?,
-            shifts: m.array(n, || s.integer(6, 14) as u8)?,
+            shifts: m.array(n, || matrix_shift(s))?,
             order: {
                 let mut i = 0;
                 m.array(n, || {
@@ -173,6 +173,8 @@ impl<'m, A: Inputs> ScratchBuffers<'m, A> {
 }
 
 /// A projection of several pixels, of inputs and of activations.
+// Once for all cases: flash is short.
+#[inline(never)]
 pub(crate) fn linear<A: Inputs>(
     kernels: &Kernels<A>,
     dims: &MatrixDims,
@@ -239,6 +241,8 @@ fn pixels<A: Inputs, X: Operand<A::Acc>, O: Value + Pod>(
 
 /// Rows at the top, in the middle and at the bottom of a picture, as wide as `dims` say and one
 /// pixel wide.
+// Once for all cases: flash is short.
+#[inline(never)]
 pub(crate) fn conv3x3<A: Inputs>(
     kernels: &Kernels<A>,
     dims: &MatrixDims,

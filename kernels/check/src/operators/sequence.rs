@@ -130,8 +130,22 @@ fn scan<A: Inputs>(
     m: &mut Memory<'_>,
     sink: &mut dyn Sink,
 ) -> Result<(), Fault> {
+    let params = A::scan(s, m, (dims.inner, dims.states), decay).ok_or(Fault::Memory)?;
+    scan_with::<A>(kernels, dims, &params, s, m, sink)
+}
+
+/// Scans with parameters.
+// Once for all cases: flash is short.
+#[inline(never)]
+pub(super) fn scan_with<A: Inputs>(
+    kernels: &Kernels<A>,
+    dims: &SequenceDims,
+    params: &A::Scan<'_>,
+    s: &mut Sequence,
+    m: &mut Memory<'_>,
+    sink: &mut dyn Sink,
+) -> Result<(), Fault> {
     let (e, n, pixels) = (dims.inner, dims.states, dims.pixels);
-    let params = A::scan(s, m, (e, n), decay).ok_or(Fault::Memory)?;
     let mut state = m.take::<A::Wide>(n * e).ok_or(Fault::Memory)?;
     state.values().fill(A::Wide::default());
     let u = m.array(pixels * e, A::In::default).ok_or(Fault::Memory)?;
@@ -153,7 +167,7 @@ fn scan<A: Inputs>(
             c: Rows::new(projected, 2 * n, n, n),
         };
         let state = state.values();
-        (kernels.scan.run)(&params, &tokens, state, scratch.values(), out.values());
+        (kernels.scan.run)(params, &tokens, state, scratch.values(), out.values());
         sink.add(out.values());
     }
     sink.add(state.values());
@@ -226,11 +240,25 @@ pub(crate) fn sum<A: Inputs>(
     m: &mut Memory<'_>,
     sink: &mut dyn Sink,
 ) -> Result<(), Fault> {
+    sum_with::<A>(kernels, dims, A::sum, s, m, sink)
+}
+
+/// Sums with parameters that are drawn for each call.
+// Once for all cases: flash is short.
+#[inline(never)]
+pub(super) fn sum_with<A: Inputs>(
+    kernels: &Kernels<A>,
+    dims: &SequenceDims,
+    params: fn(&mut Sequence) -> A::Sum,
+    s: &mut Sequence,
+    m: &mut Memory<'_>,
+    sink: &mut dyn Sink,
+) -> Result<(), Fault> {
     let len = dims.inner * dims.pixels;
     let mut a = m.take::<A::Act>(len).ok_or(Fault::Memory)?;
     let b = m.array(len, A::Act::default).ok_or(Fault::Memory)?;
     for _ in 0..dims.rounds {
-        let params = A::sum(s);
+        let params = params(s);
         a.values().fill_with(|| A::act(s));
         b.fill_with(|| A::act(s));
         (kernels.sum)(&params, a.values(), b);
