@@ -77,13 +77,17 @@ pub(crate) enum Fault {
     Memory,
 }
 
+/// Runs an operator in one size.
+type SizeRun<'a, D> =
+    dyn Fn(&D, &mut Sequence, &mut Memory<'_>, &mut dyn Sink) -> Result<(), Fault> + 'a;
+
 /// Runs a golden case: the specification on one sequence, in each of the sizes, digested; nothing
 /// when the memory is too small.
 fn digest<D>(
     mut sequence: Sequence,
     memory: &mut [u64],
     sizes: &mut dyn Iterator<Item = D>,
-    run: &dyn Fn(&D, &mut Sequence, &mut Memory<'_>, &mut dyn Sink) -> Result<(), Fault>,
+    run: &SizeRun<'_, D>,
 ) -> Option<u64> {
     let mut digest = Digest::new();
     for dims in sizes {
