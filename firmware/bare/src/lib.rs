@@ -75,7 +75,6 @@ pub fn serve(
 macro_rules! board {
     ($start:expr) => {
         mod facts {
-            #![allow(dead_code, reason = "a board need not use every constant of its file")]
             include!(concat!(env!("OUT_DIR"), "/board.rs"));
         }
 

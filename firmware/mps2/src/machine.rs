@@ -11,7 +11,8 @@ use mambalite_firmware_cmsdk_uart::Uart;
 /// Rate of the UARTs, baud; QEMU ignores it.
 pub(crate) const BAUD: u32 = 115_200;
 
-/// Registers of the FPGA I/O block: the LEDs, of which the first is the gate pin, a counter of 100 Hz, and one of the board's clock.
+/// Registers of the FPGA I/O block: the LEDs, of which the first is the gate pin, a counter of 100 Hz,
+/// and one of the board's clock.
 const LED0: u32 = 0x00;
 const CLK100HZ: u32 = 0x14;
 const COUNTER: u32 = 0x18;

@@ -5,10 +5,10 @@
 //! subjects, test-result, hash of the SBOM.
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::check;
 use crate::envelope::Envelope;
+use crate::hash::sha256;
 use crate::key::SigningKey;
 use crate::predicate::{self, Predicate};
 use crate::refusal::Refusal;
@@ -45,7 +45,7 @@ pub struct Certificate {
 /// ascending order.
 #[must_use]
 pub fn sbom_sha256(sbom: &Value) -> String {
-    hex::encode(Sha256::digest(strict::sorted(sbom).to_string()))
+    sha256(strict::sorted(sbom).to_string())
 }
 
 /// Signs a certificate and returns its file.
@@ -115,7 +115,7 @@ pub fn verify(file: &str, trust: &Trust) -> Result<Certificate, Refusal> {
         subjects: expected,
         sbom: sbom.predicate,
         key: key.clone(),
-        sha256: hex::encode(Sha256::digest(file)),
+        sha256: sha256(file),
     })
 }
 

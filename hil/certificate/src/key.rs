@@ -11,7 +11,8 @@ use ed25519_dalek::pkcs8::{
     DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes,
 };
 use ed25519_dalek::{Signature, Signer};
-use sha2::{Digest, Sha256};
+
+use crate::hash::sha256;
 
 /// Largest file that is read as a key, bytes.
 const FILE_MAX: u64 = 4096;
@@ -204,7 +205,7 @@ impl PublicKey {
     /// Returns its id: the SHA-256 of its 32 bytes, hex.
     #[must_use]
     pub fn id(&self) -> String {
-        hex::encode(Sha256::digest(self.0.as_bytes()))
+        sha256(self.0.as_bytes())
     }
 
     /// Reports whether `signature` is of this key over `bytes`. Second signatures made from a good

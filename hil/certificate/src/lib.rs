@@ -6,6 +6,7 @@
 pub mod bundle;
 pub mod check;
 pub mod envelope;
+pub mod hash;
 pub mod key;
 pub mod merkle;
 pub mod predicate;

@@ -8,12 +8,12 @@ use std::time::SystemTime;
 use mambalite_hil_certificate::Suite;
 use mambalite_hil_certificate::bundle::sbom_sha256;
 use mambalite_hil_certificate::check;
+use mambalite_hil_certificate::hash::sha256;
 use mambalite_hil_certificate::predicate::{
     Board as BoardFacts, Firmware, Health, Identity, Link, Model as ModelFacts, Policy, Predicate,
     SCHEMA, Soak, SuiteFacts, Totals,
 };
 use mambalite_kernels::{Layer, Model, Precision};
-use sha2::{Digest, Sha256};
 
 use super::examine::Examined;
 use super::session::Failure;
@@ -140,7 +140,7 @@ impl Draft {
         predicate.controls = found.controls;
         predicate.identity.finished = now();
         predicate.log_sha256 = match std::fs::read(log) {
-            Ok(bytes) => hex::encode(Sha256::digest(bytes)),
+            Ok(bytes) => sha256(bytes),
             Err(_) => String::new(),
         };
         let dirt = self.dirt(source);
@@ -214,7 +214,7 @@ fn identity(source: &Source) -> Result<Identity> {
         started: now(),
         finished: String::new(),
         tool: concat!("hil ", env!("CARGO_PKG_VERSION")).to_owned(),
-        tool_sha256: hex::encode(Sha256::digest(tool_bytes)),
+        tool_sha256: sha256(tool_bytes),
         commit: source.commit.clone(),
         kernels_tree: source.kernels_tree.clone(),
         host: [std::env::consts::OS, std::env::consts::ARCH].join(" "),
@@ -229,7 +229,7 @@ fn now() -> String {
 fn model(work: &Work<'_>) -> ModelFacts {
     let model = work.file.model();
     ModelFacts {
-        name: work.order.model.clone(),
+        name: suite::model_name(&work.order.model),
         sha256: hex::encode(model.sha256()),
         precision: model.precision().to_string(),
         config: describe(model.config()),
@@ -240,7 +240,7 @@ fn model(work: &Work<'_>) -> ModelFacts {
 fn suite_facts(suite: &Suite) -> Result<SuiteFacts> {
     Ok(SuiteFacts {
         root: suite.root.clone(),
-        sha256: hex::encode(Sha256::digest(suite::to_file(suite)?)),
+        sha256: sha256(suite::to_file(suite)?),
         count: suite.vectors.len(),
         classes: suite.classes(),
         seed: suite.seed,
@@ -256,7 +256,7 @@ fn board(work: &Work<'_>) -> Result<BoardFacts> {
     Ok(BoardFacts {
         rig: work.stand.rig.name.clone(),
         name: name.clone(),
-        facts_sha256: hex::encode(Sha256::digest(facts)),
+        facts_sha256: sha256(facts),
         chip: chip.clone(),
         core: core.clone(),
         emulator: qemu::describe_emulator(&work.stand.board),

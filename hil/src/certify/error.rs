@@ -41,14 +41,6 @@ pub enum CertifyError {
         /// What is wrong.
         cause: String,
     },
-    /// The trusted keys cannot be read.
-    #[error("read the trusted keys `{}`: {cause}", path.display())]
-    Trust {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        cause: String,
-    },
     /// The packages of the firmware are not known.
     #[error("list the parts of the firmware: {cause}")]
     Sbom {

@@ -120,19 +120,6 @@ fn signed(certificate: &str, suite: &Suite, key: &SigningKey, names: &Names) -> 
     Ok(path)
 }
 
-/// Reads a file of trusted keys.
-///
-/// # Errors
-/// [`CertifyError::Trust`].
-pub fn read_trust(path: &Path) -> Result<Trust, CertifyError> {
-    let fail = |cause: String| CertifyError::Trust {
-        path: path.to_owned(),
-        cause,
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    Trust::parse(&text).map_err(|error| fail(error.to_string()))
-}
-
 /// Reads the certificate to chain to.
 ///
 /// # Errors

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mambalite_hil_certificate::hash::sha256;
 use mambalite_hil_certificate::predicate::Toolchain as ToolchainFacts;
 use mambalite_hil_toolchain::{Folders, Toolchain};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{CertifyError, sbom};
 use crate::board::{Board, Boards};
@@ -63,7 +63,7 @@ pub(super) fn make(
             target: board.target.clone(),
             target_cpu: board.target_cpu.clone(),
             flags: flags(&toolchain, board, boards)?,
-            lock_sha256: hex::encode(Sha256::digest(&lock)),
+            lock_sha256: sha256(&lock),
             linker_scripts: linker_scripts(&again.script_folders)?,
             rustc,
         },
@@ -153,7 +153,7 @@ fn linker_scripts(folders: &[PathBuf]) -> Result<BTreeMap<String, String>> {
             if path.extension().is_some_and(|it| it == "x") {
                 let text = std::fs::read(&path).map_err(Error::read(&path))?;
                 let name = format!("{package}/{}", file.file_name().to_string_lossy());
-                scripts.insert(name, hex::encode(Sha256::digest(text)));
+                scripts.insert(name, sha256(text));
             }
         }
     }
@@ -196,10 +196,7 @@ mod tests {
         std::fs::write(out.join("other.rs"), "a").unwrap();
         let scripts = linker_scripts(&[out]).unwrap();
         assert_eq!(scripts.len(), 1);
-        assert_eq!(
-            scripts["cortex-m-rt/link.x"],
-            hex::encode(Sha256::digest("a"))
-        );
+        assert_eq!(scripts["cortex-m-rt/link.x"], sha256("a"));
     }
 
     #[test]

@@ -46,11 +46,9 @@ use vectors::suite;
 
 pub use error::CertifyError;
 pub use examine::{Examination, Examined, FIRMWARE_WORD};
-pub use files::read_trust;
 pub use operators::SEEDS;
 pub use source::Source;
 pub use vectors::Case;
-pub(crate) use vectors::{layers_sha256, sha256};
 pub use waivers::read as read_waivers;
 
 /// What is to be certified.
@@ -195,7 +193,7 @@ impl Work<'_> {
             image: &self.made.image,
             file: self.file,
             model: &model,
-            suite: (&suite, &cases),
+            cases: &cases,
             log: names.unsigned_log(),
             interrupt: &interrupt,
         };

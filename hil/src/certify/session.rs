@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use mambalite::model_file::ModelFile;
+use mambalite_hil_certificate::Predicate;
+use mambalite_hil_certificate::hash::sha256;
 use mambalite_hil_certificate::predicate::{Flashed, Health};
-use mambalite_hil_certificate::{Predicate, Suite};
 use mambalite_kernels::Model;
-use sha2::{Digest, Sha256};
 
 use super::examine::{self, Examination, Examined};
 use super::{Case, Order};
@@ -33,7 +33,7 @@ pub(super) struct Session<'a> {
     pub(super) image: &'a Image,
     pub(super) file: &'a ModelFile,
     pub(super) model: &'a Model<'a>,
-    pub(super) suite: (&'a Suite, &'a [Case]),
+    pub(super) cases: &'a [Case],
     /// Where the board's log goes.
     pub(super) log: PathBuf,
     pub(super) interrupt: &'a Interrupt,
@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
                     flasher: bench.flasher(),
                     pieces: &pieces,
                     file: self.file,
-                    cases: self.suite.1,
+                    cases: self.cases,
                     soak: self.order.soak,
                     interrupt: self.interrupt,
                 };
@@ -118,7 +118,7 @@ impl<'a> Session<'a> {
 
     /// Lets a firmware compute a small picture.
     fn compute(&self, image: &Image, references: &References<'a>, watch: &Watch<'_>) -> Result<()> {
-        let Some(picture) = examine::subject(self.suite.1) else {
+        let Some(picture) = examine::subject(self.cases) else {
             return Ok(());
         };
         let picture = controls::crop(picture)?;
@@ -188,7 +188,7 @@ fn read_back(
             what: what.to_owned(),
             address: board.memory().map(|_| piece.address),
             bytes: piece.len,
-            sha256: hex::encode(Sha256::digest(bytes)),
+            sha256: sha256(bytes),
             read_back_sha256: hex::encode(flasher.digest(piece)?),
         })
     };

@@ -5,13 +5,13 @@ use std::path::Path;
 use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
 use mambalite_hil_certificate::Suite;
+use mambalite_hil_certificate::hash::{layers_sha256, sha256};
 use mambalite_hil_certificate::predicate::{VectorResult, Verdict};
 use mambalite_hil_certificate::suite::Vector;
-use sha2::{Digest, Sha256};
 
 use super::CertifyError;
 use crate::device::Checked;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::suite;
 
 /// A vector that can be run.
@@ -59,7 +59,7 @@ impl Case {
 
     /// Returns what becomes of the vector: what the board sent is held against the suite, and what this
     /// host computes too.
-    pub(super) fn result(&self, checked: &Checked) -> VectorResult {
+    pub(crate) fn result(&self, checked: &Checked) -> VectorResult {
         let digests = &checked.result.digests;
         let layers = (!digests.is_empty()).then(|| layers_sha256(digests));
         let (vector, actual) = (&self.vector, sha256(&checked.result.output));
@@ -93,30 +93,16 @@ impl Case {
 /// Reads a suite from a file, or makes the one that follows from the model.
 ///
 /// # Errors
-/// [`Error::Read`]; [`CertifyError::Suite`] when it contradicts itself, or is of another model.
+/// Those of [`suite::read`]; [`CertifyError::Suite`] when it is of another model.
 pub(super) fn suite(path: Option<&Path>, name: &str, file: &ModelFile) -> Result<Suite> {
     let Some(path) = path else {
-        return suite::of_model(name, file);
+        return suite::of_model(&suite::model_name(name), file);
     };
-    let fail = |cause: String| CertifyError::Suite {
-        path: Some(path.to_owned()),
-        cause,
-    };
-    let text = std::fs::read(path).map_err(Error::read(path))?;
-    let suite = Suite::parse(&text).map_err(|error| fail(error.to_string()))?;
+    let (suite, _) = suite::read(path)?;
     if suite.model_sha256 != hex::encode(file.model().sha256()) {
-        return Err(fail("it is of another model".to_owned()).into());
+        let cause = "it is of another model".to_owned();
+        let path = Some(path.to_owned());
+        return Err(CertifyError::Suite { path, cause }.into());
     }
     Ok(suite)
-}
-
-/// Returns a SHA-256 in hex.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
-}
-
-/// Returns the SHA-256 of digests, each as little-endian bytes, as [`Vector::layers_sha256`] has it.
-pub(crate) fn layers_sha256(digests: &[u64]) -> String {
-    let bytes: Vec<u8> = digests.iter().flat_map(|it| it.to_le_bytes()).collect();
-    sha256(&bytes)
 }

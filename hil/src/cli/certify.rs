@@ -9,6 +9,7 @@ use mambalite_hil::certify::{self, Order, Outcome};
 use mambalite_hil::error::{EXIT_NOTHING, EXIT_PASS};
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::state::State;
+use mambalite_hil::verify::trust_file;
 use mambalite_hil_certificate::key::SigningKey;
 use mambalite_hil_certificate::trust::Trust;
 use mambalite_kernels::Precision;
@@ -114,7 +115,7 @@ impl Cmd {
         let key = self.key.unwrap_or_else(|| state.root().join(KEY));
         let key = SigningKey::read(&key)?;
         let trust = match &self.trust {
-            Some(path) => certify::read_trust(path)?,
+            Some(path) => trust_file::load(path)?,
             None => Trust::in_key(key.public().clone()),
         };
         let waivers = match &self.waivers {
@@ -148,7 +149,7 @@ impl Cmd {
         let bars = Bars::new(output);
         let mut code = None;
         certify::run(&order, &boards, &interrupt, &bars, &mut |outcome| {
-            // The gravest is the one that is not signed first.
+            // That of the first that is not signed.
             code = Some(match code {
                 None | Some(EXIT_PASS) => outcome.exit_code,
                 Some(code) => code,

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Subcommand, ValueEnum};
+use mambalite_hil::Result;
 use mambalite_hil::error::EXIT_PASS;
 use mambalite_hil::verify::trust_file;
-use mambalite_hil::{Result, certify};
 use mambalite_hil_certificate::key::{PublicKey, SigningKey, public_path};
 use mambalite_hil_certificate::trust::{Reason, Trust, Trusted};
 use serde::Serialize;
@@ -132,7 +132,7 @@ impl Cmd {
                     show(output, &path.display().to_string(), &PublicKey::read(path)?);
                 }
                 if let Some(path) = &trust {
-                    show_all(output, &certify::read_trust(path)?);
+                    show_all(output, &trust_file::load(path)?);
                 }
             }
             Self::Revoke {
@@ -147,7 +147,7 @@ impl Cmd {
                 };
                 let since = since.map_or_else(now, |it| seconds(it.into()));
                 trust_file::revoke(&trust, &keyid, &since, reason)?;
-                show_all(output, &certify::read_trust(&trust)?);
+                show_all(output, &trust_file::load(&trust)?);
             }
         }
         Ok(EXIT_PASS)

@@ -1,12 +1,12 @@
 //! `hil vectors`: the vectors that a board has to get right.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use mambalite::{atomic_file, registry};
 use mambalite_hil::error::{EXIT_MISMATCH, EXIT_PASS};
-use mambalite_hil::{Error, Result, suite};
+use mambalite_hil::{Result, suite};
 use mambalite_hil_certificate::Suite;
 use mambalite_hil_certificate::predicate::Accumulator;
 use mambalite_hil_certificate::suite::Class;
@@ -69,9 +69,9 @@ impl Cmd {
     /// Runs the command.
     pub(crate) fn run(self, output: Output) -> Result<u8> {
         let file = registry::load(&self.model, self.precision)?;
-        let computed = suite::of_model(&name(&self.model), &file)?;
+        let computed = suite::of_model(&suite::model_name(&self.model), &file)?;
         let differences = match &self.check {
-            Some(path) => Some(suite::differences(&read(path)?, &computed)),
+            Some(path) => Some(suite::differences(&suite::read(path)?.0, &computed)),
             None => None,
         };
         if let Some(path) = &self.out {
@@ -85,23 +85,6 @@ impl Cmd {
             _ => EXIT_PASS,
         })
     }
-}
-
-/// Returns what a suite calls a model: its name, or that of its file.
-fn name(model: &str) -> String {
-    let file = Path::new(model).file_name();
-    file.map_or(model.into(), |name| name.to_string_lossy().into_owned())
-}
-
-fn read(path: &Path) -> Result<Suite> {
-    let bytes = std::fs::read(path).map_err(|cause| Error::Read {
-        path: path.to_owned(),
-        cause,
-    })?;
-    Suite::parse(&bytes).map_err(|cause| Error::Suite {
-        path: path.to_owned(),
-        cause,
-    })
 }
 
 fn show(

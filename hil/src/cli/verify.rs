@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mambalite_hil::board::Boards;
-use mambalite_hil::certify;
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::report::certificate_page;
 use mambalite_hil::state;
-use mambalite_hil::verify::{self, Order, Report, Step, Word};
+use mambalite_hil::verify::{self, Order, Report, Step, Word, trust_file};
 use mambalite_hil::{Error, Result};
 use mambalite_hil_certificate::key::PublicKey;
 use mambalite_hil_certificate::trust::Trust;
@@ -81,7 +80,7 @@ struct Keys {
 impl Keys {
     fn read(&self) -> Result<Trust> {
         match (&self.trust, &self.key) {
-            (Some(path), _) => Ok(certify::read_trust(path)?),
+            (Some(path), _) => trust_file::load(path),
             (None, Some(path)) => Ok(Trust::in_key(PublicKey::read(path)?)),
             // The command line asks for one of them.
             (None, None) => Err(Error::Bug {

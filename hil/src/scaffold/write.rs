@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 use super::chip::Division;
 use super::{Made, Order, ScaffoldError};
@@ -24,13 +24,15 @@ pub(super) fn write(boards: &Boards, order: &Order<'_>, folder: PathBuf) -> Resu
     let division = order.chip.divide()?;
     let texts = match order.from {
         Some(from) => copied(boards, order, from)?,
-        None => template(order, &division),
+        None => template(order),
     };
     let [package, facts, build, main] = texts;
-    let facts = facts_of(&facts, order, &division).map_err(|cause| ScaffoldError::From {
+    let unfit = |cause| ScaffoldError::From {
         board: order.from.unwrap_or("the template").to_owned(),
         cause,
-    })?;
+    };
+    let package = package_of(&package, division.has_checks).map_err(unfit)?;
+    let facts = facts_of(&facts, order, &division).map_err(unfit)?;
     let workspace = boards.workspace();
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -60,16 +62,10 @@ pub(super) fn write(boards: &Boards, order: &Order<'_>, folder: PathBuf) -> Resu
 }
 
 /// Returns the files of the template.
-fn template(order: &Order<'_>, division: &Division) -> [String; 4] {
-    let checks = if division.has_checks {
-        "\"checks\""
-    } else {
-        ""
-    };
+fn template(order: &Order<'_>) -> [String; 4] {
     let fill = |text: &str| {
         text.replace("@NAME@", order.name)
             .replace("@CHIP@", order.chip_name)
-            .replace("@CHECKS@", checks)
     };
     [
         fill(PACKAGE),
@@ -104,6 +100,16 @@ fn copied(boards: &Boards, order: &Order<'_>, from: &str) -> Result<[String; 4]>
             .replace(from, order.name);
     }
     Ok(texts)
+}
+
+/// Returns the package's file with the operator checks among its features, or without them.
+fn package_of(text: &str, has_checks: bool) -> Result<String, String> {
+    let mut package: DocumentMut = text.parse().map_err(|e| format!("its Cargo.toml: {e}"))?;
+    let features = package.get_mut("features").and_then(Item::as_table_mut);
+    let features = features.ok_or("its Cargo.toml has no table `features`")?;
+    let defaults: Array = has_checks.then_some("checks").into_iter().collect();
+    set(features, "default", defaults);
+    Ok(package.to_string())
 }
 
 /// Returns the board's file with what the chip and the division say; all else stays.
@@ -175,4 +181,21 @@ fn hexadecimal(number: u32) -> toml_edit::Value {
     // It is a number of TOML; the decimal one is as right.
     text.parse()
         .unwrap_or_else(|_| toml_edit::Value::from(i64::from(number)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_flash_has_no_checks_whichever_board_it_begins_with() {
+        let board = include_str!("../../../firmware/boards/qemu-mps2-an386/Cargo.toml");
+        for text in [PACKAGE, board] {
+            for (has_checks, line) in [(true, "default = [\"checks\"]"), (false, "default = []")] {
+                let package = package_of(text, has_checks).unwrap();
+                assert!(package.lines().any(|it| it == line), "{package}");
+            }
+        }
+        package_of("[package]", true).unwrap_err();
+    }
 }

@@ -37,13 +37,13 @@ const RANDOM: Sizes = &[
     (23, 2),
 ];
 
-/// Sizes of a chain, by its pixels.
+/// Sizes of a chain, large and small.
 const CHAINS: [Sizes; 2] = [
     &[(6, 5), (5, 6), (7, 4), (4, 7)],
     &[(2, 2), (2, 2), (2, 2), (2, 2)],
 ];
 
-/// Width and height of a picture, side of its tiles and their halo.
+/// Width and height of a picture, side of its tiles and their halo, from large to small.
 const GRIDS: [[usize; 4]; 3] = [[9, 6, 4, 2], [6, 4, 3, 1], [4, 2, 2, 1]];
 
 /// Sizes of the crops of the photograph.
@@ -81,10 +81,11 @@ impl Inputs {
         plan.seams(share(22))?;
         plan.extremes(model, share(10))?;
         plan.real(share(13))?;
-        let area = |sizes: &&Sizes| sizes.iter().map(|(w, h)| w * h).sum::<usize>() <= share(12);
+        let [large, small] = CHAINS;
+        let fits = large.iter().map(|(w, h)| w * h).sum::<usize>() <= share(12);
         Ok(Self {
             independent: plan.inputs,
-            chained: CHAINS.iter().find(area).copied().unwrap_or(&[(2, 2); 4]),
+            chained: if fits { large } else { small },
         })
     }
 }
@@ -135,8 +136,9 @@ impl Plan {
             let tiles = tiles.map(|it| it.padded.width * it.padded.height);
             width * height + tiles.sum::<usize>()
         };
-        let grid = GRIDS.iter().find(|grid| area(grid) <= share);
-        let [width, height, tile, halo] = grid.or(GRIDS.last()).copied().unwrap_or([4, 2, 2, 1]);
+        let [large, middle, small] = GRIDS;
+        let grid = [large, middle].into_iter().find(|grid| area(grid) <= share);
+        let [width, height, tile, halo] = grid.unwrap_or(small);
         let whole = pictures::random(SEED, "seams/whole", (width, height, self.channels))?;
         let mut tiles: Vec<_> = TileGrid::new(width, height, tile, halo)
             .map(|tile| tile.padded)

@@ -10,13 +10,15 @@ mod pictures;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
+use mambalite_hil_certificate::hash::{layers_sha256, sha256};
 use mambalite_hil_certificate::suite::{Class, Origin, SCHEMA, Suite, Vector};
 use mambalite_kernels::Model;
-use sha2::{Digest, Sha256};
 
 pub use accumulators::accumulators;
 use inputs::Inputs;
@@ -61,6 +63,26 @@ pub fn of_model(name: &str, file: &ModelFile) -> Result<Suite> {
     }
     suite.root = hex::encode(suite.computed_root().map_err(no_json)?);
     Ok(suite)
+}
+
+/// Returns what a suite calls a model: its name, or that of its file without the folder.
+#[must_use]
+pub fn model_name(model: &str) -> String {
+    let file = Path::new(model).file_name();
+    file.map_or(model.into(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Reads the file of a suite; returns its bytes too.
+///
+/// # Errors
+/// [`Error::Read`], [`Error::Suite`].
+pub fn read(path: &Path) -> Result<(Suite, Vec<u8>)> {
+    let bytes = std::fs::read(path).map_err(Error::read(path))?;
+    let suite = Suite::parse(&bytes).map_err(|cause| Error::Suite {
+        path: path.to_owned(),
+        cause,
+    })?;
+    Ok((suite, bytes))
 }
 
 /// Returns the bytes of the file of a suite.
@@ -132,7 +154,6 @@ impl Maker<'_, '_> {
         after: Option<Origin>,
     ) -> Result<Picture> {
         let Reference { output, digests } = reference::specification(self.model, picture)?;
-        let layers: Vec<u8> = digests.iter().flat_map(|it| it.to_le_bytes()).collect();
         let (width, height, channels) = picture.shape();
         self.vectors.push(Vector {
             id: id.to_owned(),
@@ -144,7 +165,7 @@ impl Maker<'_, '_> {
             after,
             input_sha256: sha256(picture.data()),
             output_sha256: sha256(&output),
-            layers_sha256: sha256(&layers),
+            layers_sha256: layers_sha256(&digests),
         });
         let scale = self.model.config().scale;
         Ok(Picture::new(
@@ -175,10 +196,6 @@ impl Maker<'_, '_> {
 
 /// Widths and heights, LR pixels.
 type Sizes = &'static [(usize, usize)];
-
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
-}
 
 fn no_json(cause: serde_json::Error) -> Error {
     Error::Report {

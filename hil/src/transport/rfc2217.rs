@@ -161,6 +161,7 @@ impl Transport for RemoteSerial {
 
 #[cfg(test)]
 mod tests {
+    use super::super::telnet::IAC;
     use super::*;
     use crate::error::EXIT_MISSING;
     use std::io::{Read, Write};
@@ -199,8 +200,6 @@ mod tests {
         let hello = [IAC, 251, 1, IAC, 253, COM_PORT, b'x', IAC, 251, BINARY];
         open(hello.to_vec().leak(), Some(115_200), WAIT).unwrap();
     }
-
-    const IAC: u8 = 255;
 
     #[test]
     fn who_does_not_speak_it_or_lacks_the_rate_is_an_error_that_says_so() {

@@ -1,7 +1,7 @@
 //! Telnet (RFC 854): bytes with commands between them.
 
 /// Begins a command; as a byte of the data it is doubled.
-const IAC: u8 = 255;
+pub(super) const IAC: u8 = 255;
 const DONT: u8 = 254;
 const DO: u8 = 253;
 const WONT: u8 = 252;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mambalite::model_file::ModelFile;
 use mambalite::picture::Picture;
 use mambalite_hil_certificate::Suite;
+use mambalite_hil_certificate::hash::{layers_sha256, sha256};
 
-use crate::certify::{layers_sha256, sha256};
 use crate::error::Result;
 use crate::reference::{self, Reference};
 

@@ -24,14 +24,6 @@ pub enum VerifyError {
         /// The hash of the file.
         sha256: String,
     },
-    /// The file of the suite is none.
-    #[error("read the vectors `{}`: {cause}", path.display())]
-    Suite {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        cause: String,
-    },
     /// The trusted keys cannot be read.
     #[error("read the trusted keys `{}`: {cause}", path.display())]
     Trust {

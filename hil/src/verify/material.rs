@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use mambalite::model_file::ModelFile;
 use mambalite::registry::{self, SHIPPED};
+use mambalite_hil_certificate::hash::sha256;
 use mambalite_hil_certificate::{Predicate, Suite};
 use mambalite_kernels::Precision;
 
 use super::{Order, VerifyError, beside};
-use crate::certify::sha256;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::firmware::Image;
-use crate::suite::{of_model, to_file};
+use crate::suite::{of_model, read, to_file};
 
 /// What a certificate names, as it was found.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Material {
     /// Finds all.
     ///
     /// # Errors
-    /// [`VerifyError::NoModel`], [`VerifyError::NoSuite`], [`VerifyError::Suite`], and those of reading.
+    /// [`VerifyError::NoModel`], [`VerifyError::NoSuite`], and those of reading.
     pub(super) fn find(order: &Order, predicate: &Predicate) -> Result<Self> {
         let model = model(order.model.as_deref(), predicate)?;
         let (suite, suite_sha256) = suite(order, predicate, &model)?;
@@ -85,15 +85,11 @@ fn model(named: Option<&str>, predicate: &Predicate) -> Result<ModelFile> {
 fn suite(order: &Order, predicate: &Predicate, model: &ModelFile) -> Result<(Suite, String)> {
     let beside = || beside(&order.certificate).filter(|path| path.is_file());
     if let Some(path) = order.vectors.clone().or_else(beside) {
-        let bytes = std::fs::read(&path).map_err(Error::read(&path))?;
-        let suite = Suite::parse(&bytes).map_err(|error| VerifyError::Suite {
-            path,
-            cause: error.to_string(),
-        })?;
-        return Ok((suite, sha256(&bytes)));
+        let (suite, bytes) = read(&path)?;
+        return Ok((suite, sha256(bytes)));
     }
     let suite = of_model(&predicate.model.name, model)?;
-    let found = sha256(&to_file(&suite)?);
+    let found = sha256(to_file(&suite)?);
     let sha256 = predicate.suite.sha256.clone();
     match found == sha256 {
         true => Ok((suite, found)),

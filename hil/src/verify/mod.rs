@@ -18,11 +18,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use mambalite_hil_certificate::check::against_suite;
+use mambalite_hil_certificate::hash::sha256;
+use mambalite_hil_certificate::predicate::Operator;
 use mambalite_hil_certificate::trust::Trust;
 use mambalite_hil_certificate::{Certificate, Predicate, bundle};
+use mambalite_kernels_check::{SEEDS, cases, golden};
 
 use crate::board::Boards;
-use crate::certify::{Case, sha256};
+use crate::certify::Case;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::observer::Observer;
@@ -162,15 +165,12 @@ fn compare(predicate: &Predicate, material: &Material, report: &mut Report) {
 
 /// Every golden case of the reference is there with its digest.
 fn operators(predicate: &Predicate, report: &mut Report) {
-    use mambalite_kernels_check::{SEEDS, cases, golden};
     let mut faults = Vec::new();
     let mut equal = 0;
     for case in cases() {
         let digests = golden(case.name).unwrap_or_default();
         for (seed, digest) in SEEDS.into_iter().zip(digests) {
-            let of_case = |it: &&mambalite_hil_certificate::predicate::Operator| {
-                it.name == case.name && it.seed == seed
-            };
+            let of_case = |it: &&Operator| it.name == case.name && it.seed == seed;
             let found = predicate.operators.iter().find(of_case);
             let found = found
                 .and_then(|it| it.digest.as_deref())

@@ -8,7 +8,7 @@ use super::{VerifyError, differs};
 use crate::backend::Wanted;
 use crate::bench::{AnyLine, Bench};
 use crate::board::Boards;
-use crate::certify::{Case, layers_sha256, sha256};
+use crate::certify::Case;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::firmware::{self, Image};
@@ -116,9 +116,7 @@ impl Rerun<'_> {
         for (case, result) in self.cases.iter().zip(&self.predicate.results) {
             interrupt.check()?;
             let checked = device.check(case.picture(), &mut |_, _| ())?;
-            let digests = &checked.result.digests;
-            let layers = (!digests.is_empty()).then(|| layers_sha256(digests));
-            faults.extend(compare(result, &checked.result.output, layers));
+            faults.extend(compare(result, &case.result(&checked)));
             if !checked.comparison.is_equal() {
                 let what = checked.comparison.describe();
                 faults.push(format!("results[{}]: {what}", result.id));
@@ -131,16 +129,18 @@ impl Rerun<'_> {
 }
 
 /// Says where a vector gave other bytes than are certified.
-fn compare(result: &VectorResult, output: &[u8], layers: Option<String>) -> Vec<String> {
-    let field = |name: &str| format!("results[{}].{name}", result.id);
+fn compare(certified: &VectorResult, found: &VectorResult) -> Vec<String> {
+    let field = |name: &str| format!("results[{}].{name}", certified.id);
     let output = differs(
         &field("actual-sha256"),
-        &result.actual_sha256,
-        &sha256(output),
+        &certified.actual_sha256,
+        &found.actual_sha256,
     );
-    let none = "none".to_owned();
-    let certified = result.actual_layers_sha256.as_ref().unwrap_or(&none);
-    let found = layers.unwrap_or_else(|| none.clone());
-    let layers = differs(&field("actual-layers-sha256"), certified, &found);
+    let layers = |it: &VectorResult| it.actual_layers_sha256.clone().unwrap_or("none".to_owned());
+    let layers = differs(
+        &field("actual-layers-sha256"),
+        &layers(certified),
+        &layers(found),
+    );
     output.into_iter().chain(layers).collect()
 }

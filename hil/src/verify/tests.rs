@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mambalite::picture::Picture;
 use mambalite::registry::{self, DEFAULT};
+use mambalite_hil_certificate::hash::layers_sha256;
 use mambalite_hil_certificate::key::SigningKey;
 use mambalite_hil_certificate::predicate::{Operator, VectorResult, Verdict};
 use mambalite_hil_certificate::suite::{self, Class, Origin, Suite, Vector};
@@ -13,7 +14,6 @@ use mambalite_kernels_check::{SEEDS, cases, golden};
 use tempfile::TempDir;
 
 use super::*;
-use crate::certify::layers_sha256;
 use crate::error::{EXIT_MISSING, EXIT_PASS, EXIT_REFUSED};
 use crate::observer::Silent;
 use crate::reference;
@@ -99,7 +99,7 @@ impl Draft {
         it.suite.root.clone_from(&suite.root);
         it.suite.count = suite.vectors.len();
         it.suite.classes = suite.classes();
-        it.suite.sha256 = sha256(&serde_json::to_vec(suite).unwrap());
+        it.suite.sha256 = sha256(serde_json::to_vec(suite).unwrap());
         it.totals.passed = it.operators.len() + it.results.len();
         it.totals.skipped = 0;
         it.soak.jobs = u64::from(it.soak.rounds) * it.results.len() as u64;

@@ -76,6 +76,14 @@ pub fn revoke(path: &Path, keyid: &str, since: &str, reason: Reason) -> Result<(
     write(path, &document)
 }
 
+/// Reads the keys of a trust file.
+///
+/// # Errors
+/// [`Error::Read`]; [`VerifyError::Trust`] for a file that is none.
+pub fn load(path: &Path) -> Result<Trust> {
+    parse(path, &read(path)?)
+}
+
 fn read(path: &Path) -> Result<DocumentMut> {
     let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
     let document = text.parse::<DocumentMut>();

@@ -10,6 +10,7 @@ use mambalite_hil::flasher::{Flasher, Piece, Store};
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::link::{Link, Patience};
 use mambalite_hil::observer::{Silent, Watch};
+use mambalite_hil::suite::of_model;
 use mambalite_hil::transport::{Damaged, Transport};
 use mambalite_hil_certificate::Suite;
 use mambalite_hil_certificate::check::CONTROLS;
@@ -19,7 +20,6 @@ use mambalite_hil_wire::{Decoder, Response};
 use crate::flashable::{Flashable, MODEL_ADDRESS, PROGRAM};
 use crate::in_process::{HASTE, NAME};
 use crate::model::invented;
-use crate::suite::small;
 
 /// Rounds after the first.
 const SOAK: u32 = 1;
@@ -82,7 +82,7 @@ fn missed(found: &Examined) -> Vec<&str> {
 
 #[test]
 fn a_good_board_shows_everything() {
-    let suite = small(&invented(3), "invented");
+    let suite = of_model("invented", &invented(3)).unwrap();
     let found = examine(&suite, |pipe| pipe, |board| board);
     assert_eq!(found.faults, [""; 0]);
     assert_eq!(found.results.len(), suite.vectors.len());
@@ -106,7 +106,7 @@ fn a_good_board_shows_everything() {
 /// Everything is equal in the end, but not at the first attempt.
 #[test]
 fn a_job_that_is_repeated_is_flaky() {
-    let suite = small(&invented(3), "invented");
+    let suite = of_model("invented", &invented(3)).unwrap();
     let mut struck = false;
     // The pipe keeps the pieces in which the board sends: one frame each.
     let spoil = move |bytes: &mut Vec<u8>| {
@@ -134,7 +134,7 @@ fn a_job_that_is_repeated_is_flaky() {
 
 #[test]
 fn another_expectation_is_a_failed_vector() {
-    let mut suite = small(&invented(3), "invented");
+    let mut suite = of_model("invented", &invented(3)).unwrap();
     suite.vectors[2].layers_sha256 = suite.vectors[1].layers_sha256.clone();
     let found = examine(&suite, |pipe| pipe, |board| board);
     assert_eq!(found.totals.failed, 1);
@@ -174,7 +174,7 @@ impl Flasher for Forgetful {
 
 #[test]
 fn a_read_back_that_sees_nothing_is_a_missed_control() {
-    let suite = small(&invented(3), "invented");
+    let suite = of_model("invented", &invented(3)).unwrap();
     let found = examine(&suite, |pipe| pipe, Forgetful);
     assert_eq!(missed(&found), [FIRMWARE_WORD]);
 }

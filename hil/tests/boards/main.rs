@@ -34,4 +34,3 @@ mod rates;
 mod remote_serial;
 mod scripted;
 mod serial;
-mod suite;

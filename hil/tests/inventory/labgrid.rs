@@ -187,23 +187,11 @@ fn what_cannot_be_a_rig_is_refused_and_released() {
 #[test]
 fn a_coordinator_that_is_not_there_is_missing() {
     let Some(client) = client() else { return };
-    let coordinator = Coordinator::with_client("127.0.0.1:1", &client);
-    let error = Session::acquire(
-        coordinator,
-        Wanted::default(),
-        &boards(),
-        NOW,
-        &Interrupt::default(),
-    );
-    let error = error.unwrap_err();
-    assert_eq!(error.exit_code(), EXIT_MISSING, "{error}");
-    let coordinator = Coordinator::with_client("127.0.0.1:1", Path::new("/nowhere/labgrid-client"));
-    let error = Session::acquire(
-        coordinator,
-        Wanted::default(),
-        &boards(),
-        NOW,
-        &Interrupt::default(),
-    );
-    assert_eq!(error.unwrap_err().exit_code(), EXIT_MISSING);
+    for client in [&*client, Path::new("/nowhere/labgrid-client")] {
+        let coordinator = Coordinator::with_client("127.0.0.1:1", client);
+        let (wanted, interrupt) = (Wanted::default(), Interrupt::default());
+        let error = Session::acquire(coordinator, wanted, &boards(), NOW, &interrupt);
+        let error = error.unwrap_err();
+        assert_eq!(error.exit_code(), EXIT_MISSING, "{error}");
+    }
 }

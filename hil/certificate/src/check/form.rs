@@ -1,6 +1,7 @@
 //! Hashes, numbers and times that are what they are called; what is not in other files here.
 
 use super::{Findings, PRECISIONS};
+use crate::hash::{DIGITS, is_hex};
 use crate::predicate::Predicate;
 
 /// Checks identity, model, toolchain, board, chain and the remaining hashes.
@@ -105,16 +106,11 @@ fn filled(text: &str, field: &str, findings: &mut Findings) {
 
 /// Requires a SHA-256.
 pub(super) fn sha256(text: &str, field: &str, findings: &mut Findings) {
-    digits(text, 64, field, findings);
+    digits(text, DIGITS, field, findings);
 }
 
 /// Requires `count` hex digits.
 pub(super) fn digits(text: &str, count: usize, field: &str, findings: &mut Findings) {
     let cause = format!("{text:?} is not {count} hex digits in lower case");
     findings.require(text.len() == count && is_hex(text), field, cause);
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }

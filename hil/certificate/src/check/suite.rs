@@ -7,23 +7,12 @@ use super::{Findings, Violation};
 use crate::predicate::Predicate;
 use crate::suite::{Class, Suite};
 
-/// Classes of which every suite has vectors.
-pub(super) const CLASSES: [Class; 7] = [
-    Class::Golden,
-    Class::Edge,
-    Class::Random,
-    Class::Chained,
-    Class::Seams,
-    Class::Accumulator,
-    Class::Real,
-];
-
 /// Checks the facts of the suite against the results.
 pub(super) fn check(predicate: &Predicate, findings: &mut Findings) {
     let suite = &predicate.suite;
     sha256(&suite.root, "suite.root", findings);
     sha256(&suite.sha256, "suite.sha256", findings);
-    for class in CLASSES {
+    for class in Class::ALL {
         let some = suite.classes.get(&class).is_some_and(|&count| count > 0);
         findings.require(some, "suite.classes", format!("no vector of {class:?}"));
     }

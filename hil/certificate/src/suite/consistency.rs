@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 
 use super::{Origin, SCHEMA, Suite, Vector};
+use crate::check::PRECISIONS;
+use crate::hash::{DIGITS, is_hex, sha256};
 
-/// Number formats that a suite may be of.
-const PRECISIONS: [&str; 3] = ["f32", "w8a16", "w8a8"];
 /// Largest scale of a network: an SR picture has at most so many pixels a side for one of LR.
 const SCALE_MAX: u32 = 4;
 
@@ -233,7 +232,7 @@ impl Vector {
         is_hash("input-sha256", &self.id, &self.input_sha256)?;
         is_hash("output-sha256", &self.id, &self.output_sha256)?;
         is_hash("layers-sha256", &self.id, &self.layers_sha256)?;
-        if hex::encode(Sha256::digest(self.bytes()?)) != self.input_sha256 {
+        if sha256(self.bytes()?) != self.input_sha256 {
             let id = self.id.clone();
             return Err(SuiteError::Input { id });
         }
@@ -276,8 +275,7 @@ impl Vector {
 }
 
 fn is_hash(key: &'static str, id: &str, text: &str) -> Result<(), SuiteError> {
-    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    if text.len() == 64 && text.bytes().all(digit) {
+    if text.len() == DIGITS && is_hex(text) {
         return Ok(());
     }
     let id = id.to_owned();

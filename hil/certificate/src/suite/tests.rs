@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::hash::sha256;
 
 fn vector(id: &str, class: Class, (width, height): (u16, u16), after: Option<Origin>) -> Vector {
     let pixels = vec![7; usize::from(width) * usize::from(height) * 3];
@@ -18,9 +18,9 @@ fn vector(id: &str, class: Class, (width, height): (u16, u16), after: Option<Ori
         channels: 3,
         pixels: STANDARD.encode(&pixels),
         after,
-        input_sha256: hex::encode(Sha256::digest(&pixels)),
-        output_sha256: hex::encode(Sha256::digest(id)),
-        layers_sha256: hex::encode(Sha256::digest("layers")),
+        input_sha256: sha256(&pixels),
+        output_sha256: sha256(id),
+        layers_sha256: sha256("layers"),
     }
 }
 

@@ -184,7 +184,7 @@ fn classes(predicate: &Predicate) -> Markup {
                 thead { tr { th { "Class" } th { "What for" } th.n { "Vectors" } } }
                 tbody {
                     @for (class, count) in &predicate.suite.classes {
-                        tr { td { (name(*class)) } td.words { (purpose(*class)) } td.n { (count) } }
+                        tr { td { (class.name()) } td.words { (purpose(*class)) } td.n { (count) } }
                     }
                 }
             }
@@ -194,18 +194,6 @@ fn classes(predicate: &Predicate) -> Markup {
                 dt { "Seed" } dd { (predicate.suite.seed) }
             }
         }
-    }
-}
-
-fn name(class: Class) -> &'static str {
-    match class {
-        Class::Golden => "golden",
-        Class::Edge => "edge",
-        Class::Random => "random",
-        Class::Chained => "chained",
-        Class::Seams => "seams",
-        Class::Accumulator => "accumulator",
-        Class::Real => "real",
     }
 }
 
