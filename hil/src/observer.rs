@@ -57,6 +57,12 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Returns the observer.
+    #[must_use]
+    pub fn observer(&self) -> &'a dyn Observer {
+        self.observer
+    }
+
     /// A stage begins; `total` is 0 where it is not known.
     pub fn begin(&self, stage: Stage, total: u64) {
         self.stage.set(stage);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 
@@ -35,66 +35,23 @@ pub(crate) enum Strictness {
 
 /// Runs everything; the sum of the tests is the last line.
 pub(crate) fn run(strictness: Strictness) -> Result<()> {
-    let start = Instant::now();
-    packages::install(&NEEDED)?;
+    let mut times = Times::default();
+    times.of("packages", || packages::install(&NEEDED))?;
     let (root, firmware) = (repository::root(), repository::firmware());
-    if has("fmt", strictness)? {
-        process::run(process::cargo().args(["fmt", "--check"]), &root)?;
-        process::run(process::cargo().args(["fmt", "--check"]), &firmware)?;
+    times.of("format and lints", || lint(strictness, &root, &firmware))?;
+    times.of("firmware of the boards", || {
+        firmware::boards()?
+            .iter()
+            .try_for_each(|board| firmware::build(board).map(drop))
+    })?;
+    let mut counts = Counts::default();
+    for (name, task) in TASKS {
+        counts += times.of(name, task)?;
     }
-    tidy::run()?;
-    if has("clippy", strictness)? {
-        lint(&root, &firmware)?;
+    for (name, mut command, folder) in suites(has("nextest", strictness)?, &root, &firmware) {
+        counts += times.of(name, || run_suite(&mut command, folder))?;
     }
-    for board in firmware::boards()? {
-        firmware::build(&board)?;
-    }
-    let mut counts = count_tasks()?;
-    let nextest = has("nextest", strictness)?;
-    let mut suites = vec![(cargo(&["test", "--all-targets"]), firmware.as_path())];
-    if nextest {
-        suites.push((
-            cargo(&["nextest", "run", "--workspace", "--profile", "ci"]),
-            &root,
-        ));
-        suites.push((
-            cargo(&["nextest", "run", "--workspace", "--profile", "hil"]),
-            &root,
-        ));
-    } else {
-        // One at a time: the virtual boards are among them.
-        let serial = [
-            "test",
-            "--workspace",
-            "--no-fail-fast",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--",
-        ];
-        let mut all = cargo(&serial);
-        all.args(["--show-output", "--test-threads=1"]);
-        suites.push((all, &root));
-    }
-    suites.push((cargo(&["test", "--workspace", "--doc"]), &root));
-    let mut probe = cargo(&["test", "--no-fail-fast"]);
-    probe.args(PROBE).args(["--lib", "probe::"]);
-    suites.push((probe, &root));
-    // What the optimiser makes of the kernels, with the checks that a release leaves out.
-    let mut checked = cargo(&["test", "--profile", "release-checked", "--no-fail-fast"]);
-    checked.args(["--package", "mambalite-kernels"]);
-    checked.args(["--package", "mambalite-kernels-check"]);
-    suites.push((checked, &root));
-    counts += run_suites(suites)?;
-    // One more test: no kernel takes more instructions than it did.
-    match bench::run(&["--check".into()]) {
-        Ok(()) => counts.passed += 1,
-        Err(error) => {
-            eprintln!("{error:#}");
-            counts.failed += 1;
-        }
-    }
-    println!("{} s", start.elapsed().as_secs());
+    times.show();
     println!(
         "{} passed, {} failed, {} skipped",
         counts.passed, counts.failed, counts.skipped
@@ -103,17 +60,101 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     Ok(())
 }
 
-/// Runs the tasks that are tests themselves.
-fn count_tasks() -> Result<Counts> {
-    let mut counts = check::count(&[], check::SEED)?;
-    counts += no_panic::count()?;
-    counts += mutants::count()?;
-    counts += ptx::count()?;
+/// What each part took.
+#[derive(Default)]
+struct Times(Vec<(&'static str, Duration)>);
+
+impl Times {
+    /// Does a part and notes its time.
+    fn of<R>(&mut self, name: &'static str, part: impl FnOnce() -> Result<R>) -> Result<R> {
+        let start = Instant::now();
+        let outcome = part();
+        self.0.push((name, start.elapsed()));
+        outcome
+    }
+
+    /// Prints the times, in order, and their sum.
+    fn show(&self) {
+        for (name, time) in &self.0 {
+            println!("{:>6} s  {name}", time.as_secs());
+        }
+        let sum: Duration = self.0.iter().map(|(_, time)| *time).sum();
+        println!("{:>6} s", sum.as_secs());
+    }
+}
+
+/// A task that is a test itself.
+type Task = (&'static str, fn() -> Result<Counts>);
+
+const TASKS: [Task; 5] = [
+    ("conformance on every target", || {
+        check::count(&[], check::SEED)
+    }),
+    ("no panics in the kernels", no_panic::count),
+    ("a sample of mutants", mutants::count),
+    ("the GPU's code from another folder", ptx::count),
+    ("instruction counts", instruction_counts),
+];
+
+/// One more test: no kernel takes more instructions than it did.
+fn instruction_counts() -> Result<Counts> {
+    let mut counts = Counts::default();
+    match bench::run(&["--check".into()]) {
+        Ok(()) => counts.passed += 1,
+        Err(error) => {
+            eprintln!("{error:#}");
+            counts.failed += 1;
+        }
+    }
     Ok(counts)
 }
 
-/// Lints both workspaces, and what the feature of probes adds.
-fn lint(root: &Path, firmware: &Path) -> Result<()> {
+/// Returns the suites of cargo, with the folders that they run in.
+fn suites<'a>(
+    nextest: bool,
+    root: &'a Path,
+    firmware: &'a Path,
+) -> Vec<(&'static str, Command, &'a Path)> {
+    let mut suites = vec![(
+        "firmware on the host",
+        cargo(&["test", "--all-targets"]),
+        firmware,
+    )];
+    if nextest {
+        for (name, profile) in [("tests", "ci"), ("tests with boards", "hil")] {
+            let words = ["nextest", "run", "--workspace", "--profile", profile];
+            suites.push((name, cargo(&words), root));
+        }
+    } else {
+        // One at a time: the virtual boards are among them.
+        let serial = "test --workspace --no-fail-fast --lib --bins --tests --".split(' ');
+        let mut all = cargo(&serial.collect::<Vec<_>>());
+        all.args(["--show-output", "--test-threads=1"]);
+        suites.push(("tests", all, root));
+    }
+    let documentation = cargo(&["test", "--workspace", "--doc"]);
+    suites.push(("tests of the documentation", documentation, root));
+    let mut probe = cargo(&["test", "--no-fail-fast"]);
+    probe.args(PROBE).args(["--lib", "probe::"]);
+    suites.push(("tests with debug probes", probe, root));
+    // What the optimiser makes of the kernels, with the checks that a release leaves out.
+    let mut checked = cargo(&["test", "--profile", "release-checked", "--no-fail-fast"]);
+    checked.args(["--package", "mambalite-kernels"]);
+    checked.args(["--package", "mambalite-kernels-check"]);
+    suites.push(("tests of the optimised kernels", checked, root));
+    suites
+}
+
+/// Checks the format, what `tidy` does, and lints both workspaces and what the feature of probes adds.
+fn lint(strictness: Strictness, root: &Path, firmware: &Path) -> Result<()> {
+    if has("fmt", strictness)? {
+        process::run(process::cargo().args(["fmt", "--check"]), root)?;
+        process::run(process::cargo().args(["fmt", "--check"]), firmware)?;
+    }
+    tidy::run()?;
+    if !has("clippy", strictness)? {
+        return Ok(());
+    }
     let all = ["clippy", "--all-targets", "--", "-D", "warnings"];
     process::run(&mut cargo(&all), root)?;
     process::run(&mut cargo(&all), firmware)?;
@@ -122,16 +163,12 @@ fn lint(root: &Path, firmware: &Path) -> Result<()> {
     process::run(&mut probe, root)
 }
 
-/// Runs test suites to the end, whatever fails on the way.
-fn run_suites(suites: Vec<(Command, &Path)>) -> Result<Counts> {
-    let mut counts = Counts::default();
-    for (mut command, folder) in suites {
-        let (succeeded, lines) = process::run_and_listen(&mut command, folder)?;
-        let these = Counts::of(&lines);
-        // A suite that did not even build has no tests to count.
-        counts.failed += usize::from(!succeeded && these.failed == 0);
-        counts += these;
-    }
+/// Runs a test suite to the end, whatever fails on the way.
+fn run_suite(command: &mut Command, folder: &Path) -> Result<Counts> {
+    let (succeeded, lines) = process::run_and_listen(command, folder)?;
+    let mut counts = Counts::of(&lines);
+    // A suite that did not even build has no tests to count.
+    counts.failed += usize::from(!succeeded && counts.failed == 0);
     Ok(counts)
 }
 

@@ -206,7 +206,8 @@ fn copy(
     Ok((Machine::Ssh(Box::new(station)), Box::new(line)))
 }
 
-/// Checks that a board is the one that was flashed, with what was flashed.
+/// Checks that a board is the one that was flashed, with what was flashed, and computes floats as it
+/// must.
 ///
 /// # Errors
 /// [`Error::Identity`] with the first fact that differs.
@@ -216,16 +217,20 @@ pub fn check_identity(
     build_id: &[u8; 20],
     model_sha256: &[u8; 32],
 ) -> Result<()> {
-    let same = |what, device: String, host: String| {
-        if device == host {
-            return Ok(());
-        }
-        Err(Error::Identity {
-            what,
-            board: device,
-            host,
-        })
-    };
+    check_facts(info, board, build_id, model_sha256)?;
+    check_float_mode(info)
+}
+
+/// Checks that a board is the one that was flashed, with what was flashed.
+///
+/// # Errors
+/// [`Error::Identity`] with the first fact that differs.
+pub fn check_facts(
+    info: &DeviceInfo,
+    board: &Board,
+    build_id: &[u8; 20],
+    model_sha256: &[u8; 32],
+) -> Result<()> {
     same("name", info.board.clone(), board.name.clone())?;
     same(
         "build id",
@@ -243,7 +248,27 @@ pub fn check_identity(
         let wanted = board.backend.word().to_owned();
         same("backend", info.backend.describe(), wanted)?;
     }
-    // The number contract: round to nearest, denormals kept, NaNs as they come.
+    Ok(())
+}
+
+/// Checks that a board computes floats as the number contract has it: round to nearest, subnormals
+/// kept, NaNs as they come.
+///
+/// # Errors
+/// [`Error::Identity`].
+pub fn check_float_mode(info: &DeviceInfo) -> Result<()> {
     let mode = |flags: u32| format!("{flags:#010x}");
     same("floating-point mode", mode(info.fp_flags), mode(0))
+}
+
+/// Compares a fact that a board tells with the host's.
+fn same(what: &'static str, device: String, host: String) -> Result<()> {
+    if device == host {
+        return Ok(());
+    }
+    Err(Error::Identity {
+        what,
+        board: device,
+        host,
+    })
 }

@@ -128,6 +128,9 @@ pub struct Emulator {
     /// Device of QEMU that carries the log, where the machine has no second serial port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_device: Option<String>,
+    /// Address of a register whose bit 0 is the gate pin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<u32>,
 }
 
 /// What the firmware of a board counts while the network runs.

@@ -28,7 +28,11 @@ pub(super) fn run<T: Transport>(
         for check in link.check_operators(seed, &mut progress)? {
             let operator = operator(&check, seed);
             if operator.verdict == Verdict::Fail {
-                faults.push(describe(&check, seed));
+                faults.push(format!(
+                    "operator {}, seed {seed}: {}",
+                    check.name,
+                    check.describe()
+                ));
             }
             operators.push(operator);
         }
@@ -52,26 +56,4 @@ fn operator(check: &OperatorCheck, seed: u64) -> Operator {
         digest,
         verdict,
     }
-}
-
-fn describe(check: &OperatorCheck, seed: u64) -> String {
-    let what = match check.outcome {
-        None => "the board does not know this check".to_owned(),
-        Some(CheckOutcome::Digest(found)) => match check.expected {
-            Some(expected) => format!("digest {found:016x}, not {expected:016x}"),
-            None => "this program does not know this check".to_owned(),
-        },
-        Some(CheckOutcome::Differs {
-            case,
-            index,
-            expected,
-            found,
-        }) => {
-            format!("case {case}, value {index}: bits {found:#010x}, not {expected:#010x}")
-        }
-        Some(CheckOutcome::WroteOutside { case }) => format!("case {case}: it wrote outside"),
-        Some(CheckOutcome::NoMemory { case }) => format!("case {case}: the arena is too small"),
-        Some(CheckOutcome::Begun | CheckOutcome::Equal | CheckOutcome::Skipped) => String::new(),
-    };
-    format!("operator {}, seed {seed}: {what}", check.name)
 }

@@ -3,6 +3,7 @@
 mod bisect;
 mod boards;
 mod certify;
+mod doctor;
 mod faults;
 mod history;
 mod key;
@@ -60,6 +61,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Cmd),
+    Doctor(doctor::Cmd),
     Certify(certify::Cmd),
     Verify(verify::Cmd),
     #[command(subcommand)]
@@ -87,6 +89,7 @@ pub(crate) fn main() -> ExitCode {
     let output = Output { json };
     let outcome = catch_unwind(AssertUnwindSafe(|| match command {
         Command::Run(cmd) => cmd.run(output),
+        Command::Doctor(cmd) => cmd.run(output),
         Command::Certify(cmd) => cmd.run(output),
         Command::Verify(cmd) => cmd.run(output),
         Command::Key(cmd) => cmd.run(output),

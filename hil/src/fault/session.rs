@@ -19,6 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::inventory::Rig;
 use crate::link::Patience;
 use crate::observer::{Silent, Watch};
+use crate::pattern::pattern;
 
 /// Precision of the model: the smallest, so that flashing is quick.
 const PRECISION: Precision = Precision::W8A8;
@@ -57,7 +58,7 @@ impl Session {
         }
         let image = firmware::build(boards, &board, build, interrupt, &mut |_| ())?;
         let file = registry::load(registry::DEFAULT, Some(PRECISION))?;
-        let picture = picture(file.model().config().channels)?;
+        let picture = pattern(SIZE, file.model().config().channels)?;
         let targets = Targets::find(&board, &image, &file, &picture)?;
         Ok(Self {
             board,
@@ -118,20 +119,4 @@ impl Session {
             Ok((stand, link))
         })
     }
-}
-
-/// Makes a picture with slopes and edges.
-fn picture(channels: usize) -> Result<Picture> {
-    let (width, height) = SIZE;
-    let sample = |index: usize| {
-        let (x, y) = (index / channels % width, index / channels / width);
-        let edge = if (x / 7 + y / 5).is_multiple_of(2) {
-            90
-        } else {
-            0
-        };
-        (x * 3 + y * 2 + index % channels * 20 + edge) as u8
-    };
-    let data = (0..width * height * channels).map(sample).collect();
-    Ok(Picture::new(width, height, channels, data)?)
 }

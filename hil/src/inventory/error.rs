@@ -22,6 +22,23 @@ pub enum InventoryError {
         /// The names there are.
         known: Vec<String>,
     },
+    /// No rig has a board of this kind, or several have.
+    #[error(
+        "find the rig of board `{board}`: {}",
+        if rigs.is_empty() {
+            format!(
+                "none has one; plug it in and run `hil boards scan --board {board} > hil/rigs/{board}.toml`"
+            )
+        } else {
+            format!("name one of {}", rigs.join(", "))
+        }
+    )]
+    NotOneRig {
+        /// The board.
+        board: String,
+        /// The rigs that have one.
+        rigs: Vec<String>,
+    },
     /// No rig has all of the tags.
     #[error("find rigs with the tags {}: none has them all", tags.join(", "))]
     NoRigs {

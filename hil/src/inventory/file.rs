@@ -132,6 +132,23 @@ impl Inventory {
     }
 }
 
+/// Returns the only rig that has a board of this kind.
+///
+/// # Errors
+/// [`InventoryError::NotOneRig`].
+pub fn of_board(inventories: &[Inventory], board: &str) -> Result<Rig> {
+    let rigs = inventories.iter().flat_map(|it| &it.rigs);
+    let rigs: Vec<_> = rigs.filter(|rig| rig.board == board).collect();
+    match rigs.as_slice() {
+        [only] => Ok((*only).clone()),
+        several => Err(InventoryError::NotOneRig {
+            board: board.to_owned(),
+            rigs: several.iter().map(|it| it.name.clone()).collect(),
+        }
+        .into()),
+    }
+}
+
 /// Returns the rigs of several files, as [`Inventory::select`] does; each once.
 ///
 /// # Errors

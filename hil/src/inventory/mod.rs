@@ -11,7 +11,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use error::InventoryError;
-pub use file::{Bench, Inventory, select};
+pub use file::{Bench, Inventory, of_board, select};
 pub use quarantine::{day, today};
 
 /// One board on a bench and how it is reached; facts of the board's kind are in

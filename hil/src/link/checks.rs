@@ -32,6 +32,33 @@ impl OperatorCheck {
             _ => false,
         }
     }
+
+    /// Says in a few words what is wrong with one that did not pass.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self.outcome {
+            None => "the board does not know this check".to_owned(),
+            Some(CheckOutcome::Digest(found)) => match self.expected {
+                Some(expected) => format!("digest {found:016x}, not {expected:016x}"),
+                None => "this program does not know this check".to_owned(),
+            },
+            Some(CheckOutcome::Differs {
+                case,
+                index,
+                expected,
+                found,
+            }) => {
+                format!("case {case}, value {index}: bits {found:#010x}, not {expected:#010x}")
+            }
+            Some(CheckOutcome::WroteOutside { case }) => format!("case {case}: it wrote outside"),
+            Some(CheckOutcome::NoMemory { case }) => {
+                format!("case {case}: the arena is too small")
+            }
+            Some(CheckOutcome::Begun | CheckOutcome::Equal | CheckOutcome::Skipped) => {
+                String::new()
+            }
+        }
+    }
 }
 
 /// The answer to one request.
@@ -63,16 +90,11 @@ impl<T: Transport> Link<T> {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Vec<OperatorCheck>> {
         let mut checks: Vec<OperatorCheck> = Vec::new();
-        let mut count = None;
-        for index in 0..u16::MAX {
-            let answer = self.check_operator(index, seed)?;
-            if *count.get_or_insert(answer.count) != answer.count || answer.count <= index {
-                let cause = format!("check {index} is one of {}", answer.count);
-                return Err(Error::Misbehaved { cause });
-            }
-            checks.push(OperatorCheck::new(answer, seed));
-            progress(checks.len(), count.unwrap_or_default().into());
-            if Some(index + 1) == count {
+        loop {
+            let (check, count) = self.check_operator(checks.len(), seed)?;
+            checks.push(check);
+            progress(checks.len(), count);
+            if checks.len() == count {
                 break;
             }
         }
@@ -87,23 +109,48 @@ impl<T: Transport> Link<T> {
         Ok(checks)
     }
 
-    /// Has the board run one check, and asks again when something is lost.
-    fn check_operator(&mut self, index: u16, seed: u64) -> Result<Answer> {
+    /// Has the board run one check, the golden cases first, and asks again when something is lost;
+    /// returns the number of all too.
+    ///
+    /// # Errors
+    /// As [`Link::check_operators`].
+    pub fn check_operator(&mut self, index: usize, seed: u64) -> Result<(OperatorCheck, usize)> {
+        let asked = u16::try_from(index).unwrap_or(u16::MAX);
         let begin = Instant::now();
         for attempt in 0..self.patience.attempts.max(1) {
             if attempt > 0 {
                 self.counters.requests_repeated += 1;
                 self.restore_rate()?;
             }
-            self.send(&Request::Check { index, seed })?;
-            if let Wait::Ended(answer) = self.await_check(index)? {
-                return Ok(answer);
+            self.send(&Request::Check { index: asked, seed })?;
+            if let Wait::Ended(answer) = self.await_check(asked)? {
+                return self.take_answer(answer, asked, seed);
             }
         }
         Err(Error::Timeout {
             what: "an operator check",
             after: begin.elapsed(),
         })
+    }
+
+    /// Compares an answer with what this host knows; the number of checks may never change.
+    fn take_answer(
+        &mut self,
+        answer: Answer,
+        index: u16,
+        seed: u64,
+    ) -> Result<(OperatorCheck, usize)> {
+        let count = answer.count;
+        let before = match index {
+            0 => None,
+            _ => self.checks_count,
+        };
+        if count <= index || before.is_some_and(|before| before != count) {
+            let cause = format!("check {index} is one of {count}");
+            return Err(Error::Misbehaved { cause });
+        }
+        self.checks_count = Some(count);
+        Ok((OperatorCheck::new(answer, seed), count.into()))
     }
 
     /// Waits for a check: as for any answer until it has begun, then as long as a job may be silent.

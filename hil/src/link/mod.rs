@@ -175,6 +175,8 @@ pub struct Link<T> {
     /// Where the rate can be changed.
     rate: Option<rate::Rate>,
     counters: Counters,
+    /// Operator checks that the board says it has.
+    checks_count: Option<u16>,
     patience: Patience,
     interrupt: Interrupt,
 }
@@ -215,6 +217,7 @@ impl<T: Transport> Link<T> {
             told: Instant::now(),
             rate: None,
             counters: Counters::default(),
+            checks_count: None,
             patience,
             interrupt,
         }

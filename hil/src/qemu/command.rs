@@ -131,6 +131,7 @@ mod tests {
             wire_uart: 1,
             log_uart: 2,
             log_device: None,
+            gate: None,
         }
     }
 

@@ -91,6 +91,14 @@ impl Stand {
         model_sha256: &[u8; 32],
     ) -> Result<()> {
         bench::check_identity(info, &self.board, build_id, model_sha256)?;
+        self.check_uid(info)
+    }
+
+    /// Checks that a board has the number that the rig file states, if it states one.
+    ///
+    /// # Errors
+    /// [`Error::Identity`].
+    pub(crate) fn check_uid(&self, info: &DeviceInfo) -> Result<()> {
         match &self.rig.uid {
             Some(uid) if *uid != hex::encode(info.uid) => Err(Error::Identity {
                 what: "unique id",

@@ -9,6 +9,7 @@ mod checks;
 mod clean_line;
 mod controls;
 mod damaged_line;
+mod doctor;
 mod examination;
 mod farm;
 mod faults;

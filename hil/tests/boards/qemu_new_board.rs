@@ -11,7 +11,7 @@ use mambalite_hil::flasher::check_fit;
 use mambalite_hil::interrupt::Interrupt;
 use tempfile::TempDir;
 
-use crate::model::{invented, picture};
+use crate::model::invented;
 use crate::qemu_run::can_run;
 
 /// What the firmware of a board is built from, less the other boards.
@@ -55,9 +55,15 @@ fn repository() -> TempDir {
 
 /// Runs `hil` in the copy; returns the exit code and what it said.
 fn hil(folder: &TempDir, words: &[&str]) -> (Option<i32>, String) {
+    run(folder, words, &[])
+}
+
+/// As [`hil`], with variables of the environment.
+fn run(folder: &TempDir, words: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_hil"))
         .args(words)
         .env("HIL_STATE", folder.path().join("state"))
+        .envs(environment.iter().copied())
         .current_dir(folder.path())
         .output()
         .unwrap();
@@ -65,37 +71,79 @@ fn hil(folder: &TempDir, words: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(said).unwrap())
 }
 
+/// A mistake in a file of the new board: the file, and each thing that stands there with what a newcomer
+/// wrote in its place.
+type Mistake = (&'static str, &'static [(&'static str, &'static str)]);
+
+/// Lets the doctor look at a board with a mistake in it; it has to stop at this step.
+fn assert_stops(folder: &TempDir, (file, changes): Mistake, words: &[&str], step: &str) {
+    let path = folder.path().join("firmware/boards/new-m4").join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    let mut mistaken = text.clone();
+    for (right, wrong) in changes {
+        assert!(mistaken.contains(right), "{text}");
+        mistaken = mistaken.replacen(right, wrong, 1);
+    }
+    fs::write(&path, mistaken).unwrap();
+    let (code, said) = hil(folder, &[&["doctor", "new-m4"], words].concat());
+    fs::write(&path, text).unwrap();
+    assert_ne!(code, Some(0), "{said}");
+    let red = said.lines().find(|line| line.starts_with("RED"));
+    assert!(red.is_some_and(|it| it.contains(step)), "{step}: {said}");
+    assert!(
+        said.contains("likely cause") && said.contains("what to do"),
+        "{said}"
+    );
+}
+
+/// The ladder: red at the step of each mistake, green without one.
 #[test]
-fn a_board_made_from_a_virtual_one_passes_a_run() {
+fn the_doctor_tells_a_newcomers_mistakes_and_is_content_without() {
     if !can_run() {
         return;
     }
     let folder = repository();
-    let from = "qemu-mps2-an386";
-    let make = [
-        "new",
-        "board",
-        "new-m4",
-        "--chip",
-        "mps2-an386",
-        "--from",
-        from,
-    ];
+    let words = "new board new-m4 --chip mps2-an386 --from qemu-mps2-an386";
+    let make: Vec<_> = words.split(' ').collect();
     let (code, said) = hil(&folder, &make);
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = hil(&folder, &make);
     assert_eq!(code, Some(2), "it is not overwritten: {said}");
     assert!(said.contains("there already"), "{said}");
 
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    invented(6).save(path("model.mls").as_ref()).unwrap();
-    picture(24, 20).save(path("in.png").as_ref()).unwrap();
-    let (model, input, out) = (path("model.mls"), path("in.png"), path("out"));
-    let run = [
-        "run", "--board", "new-m4", "--model", &model, "--input", &input, "--out", &out,
-    ];
-    let (code, said) = hil(&folder, &run);
+    let typing = &[("board!()", "bored!()")];
+    assert_stops(&folder, ("src/main.rs", typing), &[], "build");
+    let (code, said) = hil(&folder, &["doctor", "new-m4", "--soak", "5"]);
     assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("13 steps green") || said.contains("14 steps green"),
+        "{said}"
+    );
+
+    let built = ["--no-build", "--soak", "1"];
+    let machine = &[("\"mps2-an386\"", "\"mps2-an999\"")];
+    // Beyond the memory that the machine has.
+    let map = &[
+        ("length = 0x0040_0000", "length = 0x0200_0000"),
+        ("address = 0x0020_0000", "address = 0x0120_0000"),
+    ];
+    let port = &[("wire-uart = 0\nlog-uart = 1", "wire-uart = 1\nlog-uart = 0")];
+    for (changes, step) in [(&machine[..], "chip"), (map, "flash"), (port, "hello")] {
+        assert_stops(&folder, ("board.toml", changes), &built, step);
+    }
+    let (_, said) = run(
+        &folder,
+        &["doctor", "new-m4", "--no-build"],
+        &[("PATH", "/nowhere")],
+    );
+    assert!(said.contains("RED  probe"), "{said}");
+
+    let key = folder.path().join("k.key").display().to_string();
+    let (code, said) = hil(&folder, &["key", "new", &key]);
+    assert_eq!(code, Some(0), "{said}");
+    let with_key = [&["doctor", "new-m4", "--key", &key], &built[..]].concat();
+    let (_, said) = hil(&folder, &with_key);
+    assert!(said.contains("RED  certificate"), "no checkout: {said}");
 }
 
 #[test]

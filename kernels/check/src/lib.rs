@@ -43,6 +43,11 @@ impl Case {
 /// Seeds that the golden digests are of.
 pub const SEEDS: [u64; 3] = [1, 2, 3];
 
+/// Returns the cases of the functions on single numbers; they are the first of [`cases`].
+pub fn numbers() -> impl Iterator<Item = Case> {
+    numbers::CASES.iter().copied()
+}
+
 /// Returns all cases.
 pub fn cases() -> impl Iterator<Item = Case> {
     let cases = [numbers::CASES, operators::CASES, operators::SPECIAL];
