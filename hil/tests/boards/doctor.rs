@@ -226,8 +226,8 @@ fn a_wrong_function_is_told_at_arithmetic() {
 
 #[test]
 fn a_wrong_operator_is_told_at_reference() {
-    let findings = climb(healthy(failing("linear/w8a8")));
-    assert_red(&findings, Step::Reference, "linear/w8a8");
+    let findings = climb(healthy(failing("scan_full/w8a8")));
+    assert_red(&findings, Step::Reference, "scan_full/w8a8");
 }
 
 #[test]
