@@ -82,6 +82,8 @@ pub struct Virtual {
     pub log_uart: u32,
     /// Device that carries the log, where the machine has no second UART.
     pub log_device: Option<String>,
+    /// Register whose bit 0 is the gate pin.
+    pub gate: Option<u32>,
 }
 
 /// A `board.toml` that cannot be used.
