@@ -53,7 +53,7 @@ impl<T: Transport> Checkup<'_, '_, T> {
     ///
     /// # Errors
     /// The step that failed.
-    pub fn run(&mut self, ladder: &mut Ladder<'_>, watch: &Watch<'_>) -> Result<(), Fall> {
+    pub fn run(&mut self, ladder: &mut Ladder<'_>, watch: &Watch<'_>) -> Result<(), Box<Fall>> {
         watch.begin(Stage::Handshake, 0);
         let hello = self.device.link.hello();
         let info = hello.map_err(|error| Fall::new(Step::Hello, error))?;

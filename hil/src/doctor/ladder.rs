@@ -82,18 +82,18 @@ pub struct Fall {
 
 impl Fall {
     /// Makes one without the board's log.
-    pub fn new(step: Step, trouble: impl Into<Trouble>) -> Self {
-        Self {
+    pub fn new(step: Step, trouble: impl Into<Trouble>) -> Box<Self> {
+        Box::new(Self {
             step,
             trouble: trouble.into(),
             crash: None,
             log: Vec::new(),
-        }
+        })
     }
 
     /// Adds the log of the board, on which `elf` ran.
     #[must_use]
-    pub fn with_log(mut self, lines: &[Line], elf: &[u8]) -> Self {
+    pub fn with_log(mut self: Box<Self>, lines: &[Line], elf: &[u8]) -> Box<Self> {
         self.crash = crash::decode(lines, elf);
         let surplus = lines.len().saturating_sub(LOG_LINES);
         let last = lines.iter().skip(surplus);
@@ -150,7 +150,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// Takes the step that failed; it is the last.
-    pub fn fall(&mut self, fall: Fall) {
+    pub fn fall(&mut self, fall: Box<Fall>) {
         let seen = match &fall.trouble {
             Trouble::Error(error) => error.to_string(),
             Trouble::Wrong(seen) => seen.clone(),

@@ -118,10 +118,9 @@ pub fn run(
     doctor.watch.end();
     match climbed {
         Ok(()) => {}
-        Err(Fall {
-            trouble: Trouble::Error(Error::Interrupted),
-            ..
-        }) => return Err(Error::Interrupted),
+        Err(fall) if matches!(fall.trouble, Trouble::Error(Error::Interrupted)) => {
+            return Err(Error::Interrupted);
+        }
         Err(fall) => ladder.fall(fall),
     }
     Ok(ladder.into_findings())
@@ -138,7 +137,7 @@ struct Doctor<'a> {
 }
 
 impl Doctor<'_> {
-    fn climb(&self, ladder: &mut Ladder<'_>) -> Result<(), Fall> {
+    fn climb(&self, ladder: &mut Ladder<'_>) -> Result<(), Box<Fall>> {
         let (image, picture) = self
             .build(ladder)
             .map_err(|error| Fall::new(Step::Build, error))?;
@@ -199,7 +198,7 @@ impl Doctor<'_> {
         image: &Image,
         picture: &Picture,
         ladder: &mut Ladder<'_>,
-    ) -> Result<(), Fall> {
+    ) -> Result<(), Box<Fall>> {
         let empty = scratch::Scratch::new(usize::MAX);
         let log = empty
             .map_err(Error::write(&std::env::temp_dir()))
@@ -249,7 +248,7 @@ impl Doctor<'_> {
         image: &Image,
         picture: &Picture,
         ladder: &mut Ladder<'_>,
-    ) -> Result<(), Fall> {
+    ) -> Result<(), Box<Fall>> {
         let (stand, model) = (self.stand, self.file.model());
         let mut device = Device::new(link, &stand.rig.name, &model);
         let (build_id, sha256) = (&image.build_id, model.sha256());
