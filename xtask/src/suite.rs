@@ -47,7 +47,7 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
         lint(&root, &firmware)?;
     }
     for board in firmware::boards()? {
-        firmware::build(&board)?;
+        firmware::make(&board, firmware::Build::AsNeeded)?;
     }
     let mut counts = count_tasks()?;
     let nextest = has("nextest", strictness)?;
