@@ -52,11 +52,14 @@ impl Rp2350 {
     }
 }
 
-/// Connects a pin to a function, and its pad, which is cut off after reset.
+/// Connects a pin to a function, and its pad, which is cut off after reset. A line that nobody drives is
+/// high.
 fn connect(pin: usize, function: u8) {
     PADS_BANK0.gpio(pin).modify(|w| {
         w.set_ie(true);
         w.set_od(false);
+        w.set_pue(true);
+        w.set_pde(false);
         w.set_iso(false);
     });
     IO_BANK0.gpio(pin).ctrl().write(|w| w.set_funcsel(function));

@@ -17,10 +17,11 @@ const FLASH_WAITS: u8 = 2;
 ///
 /// Source: RM0433, sections 4.3.8 (wait states), 6.6.2 (voltage) and 8.5.
 pub fn start_400_mhz() {
+    // Written once after power is there; later writes change nothing.
     PWR.cr3().modify(|w| {
         w.set_bypass(false);
         w.set_ldoen(true);
-        w.set_scuen(false);
+        w.set_scuen(true);
     });
     while !PWR.csr1().read().actvosrdy() {}
     PWR.d3cr().modify(|w| w.set_vos(Vos::SCALE1));
