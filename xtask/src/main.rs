@@ -106,7 +106,7 @@ enum Task {
     },
     /// Certifies virtual boards in all precisions, from a clean checkout, and verifies the certificates.
     Certify {
-        /// A board; all virtual ones if none is named.
+        /// A board; all virtual ones that have room for the vectors if none is named.
         #[arg(long = "board")]
         boards: Vec<String>,
     },
