@@ -8,12 +8,12 @@ use crate::pac::rcc::vals::{Cpusw, Cpusws, Syssw, Syssws, Uart16910sel};
 ///
 /// Source: RM0486, chapter 14.
 pub fn start_64_mhz() {
-    RCC.cfgr1().modify(|w| {
+    RCC.cfgr().modify(|w| {
         w.set_cpusw(Cpusw::HSI);
         w.set_syssw(Syssw::HSI);
     });
-    while RCC.cfgr1().read().cpusws() != Cpusws::HSI {}
-    while RCC.cfgr1().read().syssws() != Syssws::HSI {}
+    while RCC.cfgr().read().cpusws() != Cpusws::HSI {}
+    while RCC.cfgr().read().syssws() != Syssws::HSI {}
     RCC.ccipr13()
         .modify(|w| w.set_usart1sel(Uart16910sel::HSI_DIV));
 }
