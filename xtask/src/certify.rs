@@ -15,6 +15,9 @@ const PRECISIONS: [&str; 3] = ["w8a8", "w8a16", "f32"];
 /// Name of the key of these certificates: made for one call, it proves nothing to anyone else.
 const KEY: &str = "throw-away.key";
 
+/// Least arena that the vectors of every number format fit into, bytes: 64 pixels a row in f32.
+const ARENA_MIN: u64 = 128 << 10;
+
 /// Certifies virtual boards in all precisions, and verifies each certificate, in the emulator too.
 pub(crate) fn run(boards: &[String]) -> Result<()> {
     packages::install(&[packages::Purpose::Firmware, packages::Purpose::Agent])?;
@@ -63,13 +66,14 @@ fn verify(folder: &Path, key: &Path, expected: usize) -> Result<()> {
     Ok(())
 }
 
-/// Returns the boards that QEMU plays.
+/// Returns the boards that QEMU plays and that have room for all vectors.
 fn virtual_boards() -> Result<Vec<String>> {
     let mut boards = Vec::new();
     for board in firmware::boards()? {
         let facts = Facts::read(&board)?;
         let tables = ["virtual", "loopback"];
-        if tables.iter().any(|table| facts.get(table, "cpu").is_ok()) {
+        let is_virtual = tables.iter().any(|table| facts.get(table, "cpu").is_ok());
+        if is_virtual && facts.number("", "arena-bytes")? >= ARENA_MIN {
             boards.push(board);
         }
     }

@@ -37,22 +37,43 @@ pub(crate) fn missing_packages() -> Vec<&'static str> {
     missing.flatten().collect()
 }
 
+/// How thoroughly firmware is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// As it is flashed.
+    Whole,
+    /// Whole for boards that are run here. The others are only linked: every function of theirs is
+    /// compiled, and what comes out fits their memory, but without the operator checks and without
+    /// the optimisation of the whole program, which take most of the time.
+    AsNeeded,
+}
+
+/// What linking alone changes of the profile that is flashed.
+const LINKED_PROFILE: [(&str, &str); 4] = [
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "false"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
+];
+
 /// Builds the firmware of one board or of all, and prints the path of each ELF file.
-pub(crate) fn run(board: Option<&str>) -> Result<()> {
+pub(crate) fn run(board: Option<&str>, build: Build) -> Result<()> {
     packages::install(&[Purpose::Firmware, Purpose::Agent])?;
     let boards = match board {
         Some(board) => vec![board.to_owned()],
         None => boards()?,
     };
     for board in boards {
-        println!("{}", build(&board)?.display());
+        println!("{}", make(&board, build)?.display());
     }
     Ok(())
 }
 
 /// Builds the firmware of a board and returns the path of its ELF file.
-pub(crate) fn build(board: &str) -> Result<PathBuf> {
+pub(crate) fn make(board: &str, build: Build) -> Result<PathBuf> {
     let facts = Facts::read(board)?;
+    let is_run = facts.get("virtual", "machine").is_ok() || facts.get("ram", "origin").is_err();
+    let is_linked_only = build == Build::AsNeeded && !is_run;
     let target = facts.get("", "target")?;
     let (folder, program) = if target == AGENT_TARGET {
         (repository::firmware().join(AGENT.0), AGENT.1)
@@ -64,12 +85,18 @@ pub(crate) fn build(board: &str) -> Result<PathBuf> {
     // The core is stated where the target stands for several.
     let cpu = facts.get("", "target-cpu").ok();
     // The same folders as the harness has: what one of them built the other takes.
-    let target_folder = repository::firmware().join("target");
+    let mut target_folder = repository::firmware().join("target");
+    if is_linked_only {
+        target_folder.push("linked");
+    }
     let folders = Folders {
         repository: &repository::root(),
         target: &target_folder,
     };
     let mut command = toolchain.cargo_build_firmware(target, cpu, &folders);
+    if is_linked_only {
+        command.arg("--no-default-features").envs(LINKED_PROFILE);
+    }
     process::run(&mut command, &folder)?;
     let elf = target_folder.join(target).join("release").join(program);
     ensure!(elf.is_file(), "the build left no {}", elf.display());

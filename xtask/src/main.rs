@@ -59,6 +59,9 @@ enum Task {
         /// Name of the board, a folder of firmware/boards.
         #[arg(long)]
         board: Option<String>,
+        /// Only links boards that are not run here, as CI does: cheaper, and nothing to flash.
+        #[arg(long)]
+        as_needed: bool,
     },
     /// Counts instructions of the kernels on virtual boards, and times them here (--help for more).
     #[command(disable_help_flag = true)]
@@ -103,7 +106,7 @@ enum Task {
     },
     /// Certifies virtual boards in all precisions, from a clean checkout, and verifies the certificates.
     Certify {
-        /// A board; all virtual ones if none is named.
+        /// A board; all virtual ones that have room for the vectors if none is named.
         #[arg(long = "board")]
         boards: Vec<String>,
     },
@@ -123,7 +126,13 @@ fn main() -> ExitCode {
         Task::Demo { input, board } => demo::run(input.as_deref(), &board),
         Task::Test => suite::run(suite::Strictness::Lenient),
         Task::Ci => suite::run(suite::Strictness::Strict),
-        Task::Firmware { board } => firmware::run(board.as_deref()),
+        Task::Firmware { board, as_needed } => {
+            let build = match as_needed {
+                true => firmware::Build::AsNeeded,
+                false => firmware::Build::Whole,
+            };
+            firmware::run(board.as_deref(), build)
+        }
         Task::Bench { arguments } => match arguments.split_first() {
             Some((first, rest)) if first == "peers" => peers::run(rest),
             _ => bench::run(&arguments),

@@ -42,7 +42,7 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     times.of("firmware of the boards", || {
         firmware::boards()?
             .iter()
-            .try_for_each(|board| firmware::build(board).map(drop))
+            .try_for_each(|board| firmware::make(board, firmware::Build::AsNeeded).map(drop))
     })?;
     let mut counts = Counts::default();
     for (name, task) in TASKS {

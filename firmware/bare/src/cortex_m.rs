@@ -2,13 +2,14 @@
 
 #![expect(
     unsafe_code,
-    reason = "the entry of faults, and a counter that nobody else uses"
+    reason = "the entry of faults, interrupts, and a counter that nobody else uses"
 )]
 
 use core::arch::global_asm;
 use core::cell::Cell;
 
-use cortex_m::peripheral::{DCB, DWT, Peripherals};
+use cortex_m::interrupt::InterruptNumber;
+use cortex_m::peripheral::{DCB, DWT, NVIC, Peripherals};
 use critical_section::Mutex;
 use mambalite_firmware_log as log;
 
@@ -28,6 +29,13 @@ pub(crate) fn start() {
     } = unsafe { Peripherals::steal() };
     DCB::enable_trace(&mut DCB);
     DWT::enable_cycle_counter(&mut DWT);
+}
+
+/// Lets an interrupt of the chip through, whose handler is there.
+pub fn unmask(interrupt: impl InterruptNumber) {
+    // SAFETY: what handlers share with the program lies behind critical sections, which mask all
+    // interrupts; no code relies on this one alone being off.
+    unsafe { NVIC::unmask(interrupt) };
 }
 
 /// Returns the cycles since start-up, if it is read at least once in 2^32 of them: within a row of

@@ -19,6 +19,8 @@ use mambalite_firmware_log as log;
 
 pub use board::Board;
 pub use fault::set_last_words;
+#[cfg(target_arch = "arm")]
+pub use processor::unmask;
 
 /// Starts a board and serves the wire protocol for ever.
 ///

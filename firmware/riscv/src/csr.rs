@@ -46,6 +46,12 @@ pub fn time() -> u64 {
     counter!("time", "timeh")
 }
 
+/// Lets the counters of cycles and instructions run, on a core that stops them at reset.
+pub fn start_counters() {
+    // SAFETY: the counters change nothing else.
+    unsafe { asm!("csrw mcountinhibit, zero", options(nostack)) };
+}
+
 /// Masks all interrupts: one that is pending and enabled still ends a `wfi`.
 pub fn mask_interrupts() {
     // SAFETY: nothing here relies on an interrupt being taken.

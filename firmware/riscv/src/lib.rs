@@ -8,5 +8,8 @@
 mod csr;
 mod start;
 
-pub use csr::{cycles, instructions, mask_interrupts, time, unmask_external, wait_for_interrupt};
+pub use csr::{
+    cycles, instructions, mask_interrupts, start_counters, time, unmask_external,
+    wait_for_interrupt,
+};
 pub use start::Trap;
