@@ -6,6 +6,7 @@ mod certify;
 mod check;
 mod counts;
 mod demo;
+mod examples;
 mod exchange;
 mod exhaustive;
 mod firmware;
@@ -76,6 +77,8 @@ enum Task {
         #[arg(long, default_value_t = check::SEED)]
         seed: u64,
     },
+    /// Builds the examples of kernels/examples, runs them in QEMU and compares what they compute.
+    Examples,
     /// Seeds faults in the kernels, one at a time, and tells which ones no test catches.
     Mutants(mutants::Arguments),
     /// Looks for panics in the variants for Cortex-M, linked alone.
@@ -129,6 +132,7 @@ fn main() -> ExitCode {
             _ => bench::run(&arguments),
         },
         Task::CheckKernels { targets, seed } => check::run(&targets, seed),
+        Task::Examples => examples::run(),
         Task::Mutants(arguments) => mutants::run(&arguments),
         Task::NoPanic => no_panic::run(),
         Task::Ptx { check } => ptx::run(check),
@@ -152,7 +156,10 @@ fn main() -> ExitCode {
     ExitCode::from(
         if error.is::<packages::Missing>() || error.is::<miri::Missing>() {
             5
-        } else if error.is::<check::Failed>() || error.is::<mutants::Failed>() {
+        } else if error.is::<check::Failed>()
+            || error.is::<examples::Failed>()
+            || error.is::<mutants::Failed>()
+        {
             3
         } else {
             1

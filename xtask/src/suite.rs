@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::counts::Counts;
 use crate::packages::{self, Purpose};
-use crate::{bench, check, firmware, mutants, no_panic, process, ptx, repository, tidy};
+use crate::{bench, check, examples, firmware, mutants, no_panic, process, ptx, repository, tidy};
 
 /// What the tests need besides the compiler.
 const NEEDED: [Purpose; 7] = [
@@ -39,8 +39,9 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
     packages::install(&NEEDED)?;
     let (root, firmware) = (repository::root(), repository::firmware());
     if has("fmt", strictness)? {
-        process::run(process::cargo().args(["fmt", "--check"]), &root)?;
-        process::run(process::cargo().args(["fmt", "--check"]), &firmware)?;
+        for workspace in [&root, &firmware, &examples::folder()] {
+            process::run(process::cargo().args(["fmt", "--check"]), workspace)?;
+        }
     }
     tidy::run()?;
     if has("clippy", strictness)? {
@@ -106,6 +107,7 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
 /// Runs the tasks that are tests themselves.
 fn count_tasks() -> Result<Counts> {
     let mut counts = check::count(&[], check::SEED)?;
+    counts += examples::count()?;
     counts += no_panic::count()?;
     counts += mutants::count()?;
     counts += ptx::count()?;
