@@ -64,9 +64,9 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// Returns the folder of the examples.
+/// Returns the workspace of the examples for the board.
 pub(crate) fn folder() -> PathBuf {
-    repository::root().join("kernels/examples")
+    repository::root().join("kernels/examples/firmware")
 }
 
 /// Builds and runs all examples, and fails if one of them does.

@@ -3,7 +3,7 @@
 #![no_std]
 
 pub mod device;
-#[path = "../../picture/mod.rs"]
+#[path = "../../../picture/mod.rs"]
 mod picture;
 
 use core::fmt::Display;
@@ -19,7 +19,7 @@ pub use picture::{Digest, HEIGHT, ROW_BYTES, WIDTH, row};
 struct Aligned<T: ?Sized>(T);
 
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!(
-    "../../../../models/mambalite-x4-tiny/w8a8.mls"
+    "../../../../../models/mambalite-x4-tiny/w8a8.mls"
 ));
 
 /// The model in flash.
