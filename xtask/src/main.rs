@@ -10,6 +10,7 @@ mod examples;
 mod exchange;
 mod exhaustive;
 mod firmware;
+mod library;
 mod miri;
 mod mutants;
 mod no_panic;
@@ -79,6 +80,14 @@ enum Task {
     },
     /// Builds the examples of kernels/examples, runs them in QEMU and compares what they compute.
     Examples,
+    /// Packs the kernels as crates.io has them, and builds what was packed.
+    Package,
+    /// Writes down what users of the kernels can name, in Rust and in C.
+    Api {
+        /// Compares with the files instead of writing them.
+        #[arg(long)]
+        check: bool,
+    },
     /// Seeds faults in the kernels, one at a time, and tells which ones no test catches.
     Mutants(mutants::Arguments),
     /// Looks for panics in the variants for Cortex-M, linked alone.
@@ -133,6 +142,8 @@ fn main() -> ExitCode {
         },
         Task::CheckKernels { targets, seed } => check::run(&targets, seed),
         Task::Examples => examples::run(),
+        Task::Package => library::package(),
+        Task::Api { check } => library::api(check).map(|_| ()),
         Task::Mutants(arguments) => mutants::run(&arguments),
         Task::NoPanic => no_panic::run(),
         Task::Ptx { check } => ptx::run(check),

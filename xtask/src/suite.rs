@@ -8,7 +8,9 @@ use anyhow::{Result, bail, ensure};
 
 use crate::counts::Counts;
 use crate::packages::{self, Purpose};
-use crate::{bench, check, examples, firmware, mutants, no_panic, process, ptx, repository, tidy};
+use crate::{
+    bench, check, examples, firmware, library, mutants, no_panic, process, ptx, repository, tidy,
+};
 
 /// What the tests need besides the compiler.
 const NEEDED: [Purpose; 7] = [
@@ -108,6 +110,7 @@ pub(crate) fn run(strictness: Strictness) -> Result<()> {
 fn count_tasks() -> Result<Counts> {
     let mut counts = check::count(&[], check::SEED)?;
     counts += examples::count()?;
+    counts += library::count()?;
     counts += no_panic::count()?;
     counts += mutants::count()?;
     counts += ptx::count()?;

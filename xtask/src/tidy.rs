@@ -19,6 +19,9 @@ const MODEL_BYTES_MAX: u64 = 2 << 20;
 /// Largest file of the GPU's code, bytes.
 const DEVICE_CODE_BYTES_MAX: u64 = 4 << 20;
 
+/// Largest list of public items, bytes.
+const INTERFACE_BYTES_MAX: u64 = 256 << 10;
+
 /// Words of file names that say that the file is of variants.
 const VARIANT_WORDS: [&str; 7] = ["avx2", "avx512", "dsp", "mve", "neon", "ptx", "x86"];
 /// Files that variants of several instruction sets share: vectors of floats and of integers.
@@ -90,6 +93,7 @@ fn check_size(file: &str, bytes: u64) -> Option<String> {
     let limit = match file {
         _ if file.ends_with(".lock") => return None,
         _ if file.starts_with("models/") => MODEL_BYTES_MAX,
+        _ if file.ends_with("/public-api.txt") => INTERFACE_BYTES_MAX,
         _ if file.ends_with(".ptx") || file.ends_with(".cubin") => DEVICE_CODE_BYTES_MAX,
         _ => BLOB_BYTES_MAX,
     };
