@@ -3,9 +3,11 @@
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use mambalite_hil_toolchain::{Toolchain, apt_install};
 
 use crate::counts::Counts;
+use crate::packages::{self, Purpose};
 use crate::{bench, process, repository};
 
 /// The package that is meant for others.
@@ -20,17 +22,26 @@ const PACKED: [&str; 5] = [
     "examples/picture/mod.rs",
 ];
 
-/// Exit codes of `mambalite-api`.
+/// Bare targets that nothing here runs: DSP instructions without a floating-point unit, the small
+/// Armv8-M, RISC-V without atomics.
+const TARGETS: [&str; 3] = [
+    "thumbv7em-none-eabi",
+    "thumbv8m.base-none-eabi",
+    "riscv32imc-unknown-none-elf",
+];
+
+/// Exit code of `mambalite-api`.
 const UNREADABLE: i32 = 4;
 
 /// Tells whether something was checked, or fails.
 type Check = fn() -> Result<bool>;
 
-/// Checks all three and counts each as a test.
+/// Checks all of it and counts each check as a test.
 pub(crate) fn count() -> Result<Counts> {
     let mut counts = Counts::default();
-    let checks: [(&str, Check); 3] = [
+    let checks: [(&str, Check); 4] = [
         ("package", check_package),
+        ("targets", check_targets),
         ("oldest compiler", check_oldest_compiler),
         ("interface", || api(true)),
     ];
@@ -47,12 +58,17 @@ pub(crate) fn count() -> Result<Counts> {
     Ok(counts)
 }
 
-/// Packs the crate and builds what was packed; fails if something is missing.
+/// Packs the crate, builds what was packed, and compiles it for further targets and with the oldest
+/// compiler.
 pub(crate) fn package() -> Result<()> {
-    check_package().map(|_| ())
+    check_package()?;
+    check_targets()?;
+    check_oldest_compiler()?;
+    Ok(())
 }
 
-/// As [`package`]. From what is on this computer: `cargo publish --dry-run` also asks the registry.
+/// Packs the crate and builds what was packed; fails if something is missing. From what is on this
+/// computer: `cargo publish --dry-run` also asks the registry.
 fn check_package() -> Result<bool> {
     let root = repository::root();
     let options = ["--locked", "--offline", "--allow-dirty"];
@@ -70,6 +86,19 @@ fn check_package() -> Result<bool> {
         process::cargo().arg("package").args(PACKAGE).args(options),
         &root,
     )?;
+    Ok(true)
+}
+
+/// Compiles the crate for [`TARGETS`], without making code.
+fn check_targets() -> Result<bool> {
+    packages::install(&[Purpose::InstructionCounts])?;
+    let toolchain = Toolchain::system().map_err(|packages| anyhow!(apt_install(&packages)))?;
+    let mut command = toolchain.cargo_check(&TARGETS);
+    command.args(["--locked", "--lib"]).args(PACKAGE);
+    command
+        .arg("--target-dir")
+        .arg(repository::target().join("targets"));
+    process::run(&mut command, &repository::root())?;
     Ok(true)
 }
 

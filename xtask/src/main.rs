@@ -80,7 +80,8 @@ enum Task {
     },
     /// Builds the examples of kernels/examples, runs them in QEMU and compares what they compute.
     Examples,
-    /// Packs the kernels as crates.io has them, and builds what was packed.
+    /// Packs the kernels as crates.io has them, builds that, and compiles it for further targets and
+    /// with the oldest compiler.
     Package,
     /// Writes down what users of the kernels can name, in Rust and in C.
     Api {
