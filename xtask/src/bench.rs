@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::packages::{self, Purpose};
 use crate::{process, repository};
 
-/// A run that ended with another code than 0, whose message was already shown.
+/// A program that ended with another code than 0, and has said why.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// The code.
@@ -17,7 +17,7 @@ pub(crate) struct Ended {
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the measurement ended with code {}", self.code)
+        write!(f, "the program ended with code {}", self.code)
     }
 }
 

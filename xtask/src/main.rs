@@ -6,9 +6,11 @@ mod certify;
 mod check;
 mod counts;
 mod demo;
+mod examples;
 mod exchange;
 mod exhaustive;
 mod firmware;
+mod library;
 mod miri;
 mod mutants;
 mod no_panic;
@@ -79,6 +81,17 @@ enum Task {
         #[arg(long, default_value_t = check::SEED)]
         seed: u64,
     },
+    /// Builds the examples of kernels/examples, runs them in QEMU and compares what they compute.
+    Examples,
+    /// Packs the kernels as crates.io has them, builds that, and compiles it for further targets and
+    /// with the oldest compiler.
+    Package,
+    /// Writes down what users of the kernels can name, in Rust and in C.
+    Api {
+        /// Compares with the files instead of writing them.
+        #[arg(long)]
+        check: bool,
+    },
     /// Seeds faults in the kernels, one at a time, and tells which ones no test catches.
     Mutants(mutants::Arguments),
     /// Looks for panics in the variants for Cortex-M, linked alone.
@@ -138,6 +151,9 @@ fn main() -> ExitCode {
             _ => bench::run(&arguments),
         },
         Task::CheckKernels { targets, seed } => check::run(&targets, seed),
+        Task::Examples => examples::run(),
+        Task::Package => library::package(),
+        Task::Api { check } => library::api(check).map(|_| ()),
         Task::Mutants(arguments) => mutants::run(&arguments),
         Task::NoPanic => no_panic::run(),
         Task::Ptx { check } => ptx::run(check),
@@ -161,7 +177,10 @@ fn main() -> ExitCode {
     ExitCode::from(
         if error.is::<packages::Missing>() || error.is::<miri::Missing>() {
             5
-        } else if error.is::<check::Failed>() || error.is::<mutants::Failed>() {
+        } else if error.is::<check::Failed>()
+            || error.is::<examples::Failed>()
+            || error.is::<mutants::Failed>()
+        {
             3
         } else {
             1

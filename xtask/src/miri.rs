@@ -35,7 +35,8 @@ pub(crate) fn run() -> Result<()> {
         .args(["test", "--locked", "--no-fail-fast"])
         .args(["--package", "mambalite-kernels"])
         .args(["--package", "mambalite-kernels-check"])
-        .args(["--lib", "--test", "golden"])
+        .args(["--package", "mambalite-kernels-c"])
+        .args(["--lib", "--test", "golden", "--test", "calls"])
         .args(["--", "--skip", "accurate"])
         // Proptest looks for a folder of earlier failures.
         .env("MIRIFLAGS", "-Zmiri-disable-isolation")

@@ -38,11 +38,13 @@ pub(crate) enum Purpose {
     Browser,
     /// Run the second implementation of the specification.
     Independent,
+    /// Build the example in C.
+    Examples,
 }
 
 impl Purpose {
     /// All there are.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Firmware,
         Self::InstructionCounts,
         Self::VirtualBoards,
@@ -56,6 +58,7 @@ impl Purpose {
         Self::DeviceCode,
         Self::Browser,
         Self::Independent,
+        Self::Examples,
     ];
 
     /// Returns the packages this needs that are not there.
@@ -84,6 +87,7 @@ impl Purpose {
             Self::Browser => vec!["chromium"],
             Self::Independent if find_program("python3").is_some() => Vec::new(),
             Self::Independent => vec!["python3"],
+            Self::Examples => absent(&[("arm-none-eabi-gcc", "gcc-arm-none-eabi")]),
         }
     }
 }

@@ -8,7 +8,9 @@ use anyhow::{Result, bail, ensure};
 
 use crate::counts::Counts;
 use crate::packages::{self, Purpose};
-use crate::{bench, check, firmware, mutants, no_panic, process, ptx, repository, tidy};
+use crate::{
+    bench, check, examples, firmware, library, mutants, no_panic, process, ptx, repository, tidy,
+};
 
 /// What the tests need besides the compiler.
 const NEEDED: [Purpose; 7] = [
@@ -86,10 +88,12 @@ impl Times {
 /// A task that is a test itself.
 type Task = (&'static str, fn() -> Result<Counts>);
 
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 7] = [
     ("conformance on every target", || {
         check::count(&[], check::SEED)
     }),
+    ("examples of the kernels", examples::count),
+    ("the kernels as a package", library::count),
     ("no panics in the kernels", no_panic::count),
     ("a sample of mutants", mutants::count),
     ("the GPU's code from another folder", ptx::count),
@@ -148,8 +152,9 @@ fn suites<'a>(
 /// Checks the format, what `tidy` does, and lints both workspaces and what the feature of probes adds.
 fn lint(strictness: Strictness, root: &Path, firmware: &Path) -> Result<()> {
     if has("fmt", strictness)? {
-        process::run(process::cargo().args(["fmt", "--check"]), root)?;
-        process::run(process::cargo().args(["fmt", "--check"]), firmware)?;
+        for workspace in [root, firmware, &examples::folder()] {
+            process::run(process::cargo().args(["fmt", "--check"]), workspace)?;
+        }
     }
     tidy::run()?;
     if !has("clippy", strictness)? {

@@ -127,6 +127,25 @@ impl Toolchain {
         command
     }
 
+    /// Returns the command that only checks, for bare targets all at once; less the folder and what is
+    /// to be checked.
+    #[must_use]
+    pub fn cargo_check(&self, targets: &[&str]) -> Command {
+        let mut command = self.cargo();
+        command.arg("check");
+        for target in targets {
+            command.args(["--target", target]);
+        }
+        if *self == Self::System {
+            command
+                .env_remove("RUSTUP_TOOLCHAIN")
+                .env("RUSTC", SYSTEM_RUSTC)
+                .env("RUSTC_BOOTSTRAP", "1")
+                .arg("-Zbuild-std=core");
+        }
+        command
+    }
+
     /// Returns the command that builds for `target`, for the core `cpu` of it where one is named.
     #[must_use]
     pub fn cargo_build_for(&self, target: &str, cpu: Option<&str>) -> Command {

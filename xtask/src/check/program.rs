@@ -109,7 +109,7 @@ pub(crate) fn run_command(
 }
 
 /// Returns the command that runs a program in QEMU, whose semihosting takes the words.
-fn emulator(target: &Target, bare: &Bare, program: &Path, words: &[&str]) -> Command {
+pub(crate) fn emulator(target: &Target, bare: &Bare, program: &Path, words: &[&str]) -> Command {
     let riscv = target.triple.starts_with("riscv32");
     let mut command = Command::new(if riscv {
         "qemu-system-riscv32"
