@@ -63,13 +63,15 @@ fn verify(folder: &Path, key: &Path, expected: usize) -> Result<()> {
     Ok(())
 }
 
-/// Returns the boards that QEMU plays.
+/// Returns the boards that QEMU plays, less those whose flash is too small for all precisions: it has no
+/// room for the operator checks either, which a certificate needs.
 fn virtual_boards() -> Result<Vec<String>> {
     let mut boards = Vec::new();
     for board in firmware::boards()? {
         let facts = Facts::read(&board)?;
         let tables = ["virtual", "loopback"];
-        if tables.iter().any(|table| facts.get(table, "cpu").is_ok()) {
+        let is_virtual = tables.iter().any(|table| facts.get(table, "cpu").is_ok());
+        if is_virtual && facts.get("", "precisions").is_err() {
             boards.push(board);
         }
     }
