@@ -17,7 +17,7 @@ pub struct Knob {
     pub knob: String,
     /// Flash of the model then, bytes.
     pub flash_bytes: usize,
-    /// Arena then, bytes.
+    /// Arena then, bytes; less what a smaller stack gives it.
     pub arena_bytes: usize,
     /// Flash that it saves, bytes; negative where it takes more.
     pub flash_saved_bytes: i64,
@@ -33,9 +33,8 @@ pub struct Knob {
 #[must_use]
 pub fn knobs(board: &Board, row: &Row, model: &Model<'_>) -> Vec<Knob> {
     let mut knobs = Vec::new();
-    let mut turn = |knob: String, model: &Model<'_>, width: usize, trains| {
-        let (flash_bytes, arena_bytes) = (model.bytes_len(), arena_needed(model, width));
-        let available = board.division.model_bytes(model.precision());
+    let mut turn = |knob: String, kind, (flash_bytes, arena_bytes): (usize, usize), trains| {
+        let available = board.division.model_bytes(kind);
         knobs.push(Knob {
             knob,
             flash_bytes,
@@ -45,6 +44,16 @@ pub fn knobs(board: &Board, row: &Row, model: &Model<'_>) -> Vec<Knob> {
             fits: flash_bytes <= available && arena_bytes <= board.division.arena_bytes,
             trains,
         });
+    };
+    if let Some((bytes, freed)) = smaller_stack(board, row) {
+        // The arena gets what the stack gives up.
+        let arena_bytes = row.arena_bytes.saturating_sub(freed);
+        let knob = format!("--stack {bytes}");
+        turn(knob, row.kind, (row.flash_bytes, arena_bytes), false);
+    }
+    let mut turn = |knob, model: &Model<'_>, width, trains| {
+        let needed = (model.bytes_len(), arena_needed(model, width));
+        turn(knob, model.precision(), needed, trains);
     };
     let widest = width_max(model, board.division.arena_bytes);
     if (TILE_WIDTH_MIN..row.width).contains(&widest) {
@@ -71,6 +80,14 @@ pub fn knobs(board: &Board, row: &Row, model: &Model<'_>) -> Vec<Knob> {
         }
     }
     knobs
+}
+
+/// Returns a stack that suffices as measured, with an eighth more, and the bytes that it frees.
+fn smaller_stack(board: &Board, row: &Row) -> Option<(usize, usize)> {
+    let measured = row.stack_bytes?;
+    let bytes = (measured + measured / 8).next_multiple_of(1024);
+    let freed = board.division.stack_bytes.checked_sub(bytes)?;
+    (freed > 0).then_some((bytes, freed))
 }
 
 /// Dimensions and forms.

@@ -205,7 +205,7 @@ fn too_little_is_told_with_what_each_knob_buys() {
     let nearest = report.nearest.unwrap();
     assert!(nearest.arena_missing_bytes > 0);
     let names: Vec<_> = report.knobs.iter().map(|it| it.knob.as_str()).collect();
-    for word in ["precision", "ranks", "width", "states", "groups"] {
+    for word in ["--stack", "precision", "ranks", "width", "states", "groups"] {
         assert!(names.iter().any(|it| it.contains(word)), "{names:?}");
     }
     // A knob that says so makes it fit, and one that does not leaves something missing.
