@@ -43,7 +43,7 @@ fn check_memory(elf: &[u8], memory: &Microcontroller) {
         let SectionFlags::Elf { sh_flags, .. } = section.flags() else {
             panic!("no ELF file");
         };
-        if sh_flags & u64::from(SHF_ALLOC) == 0 || section.size() == 0 {
+        if !sh_flags.contains(SHF_ALLOC) || section.size() == 0 {
             continue;
         }
         let (address, len) = (section.address() as u32, section.size() as usize);
