@@ -94,7 +94,7 @@ impl Cmd {
         match self.emit.as_deref() {
             Some(file) if file == Path::new("-") => {
                 let text = configuration(&board, chosen(&report)?)?;
-                return print(&text);
+                print(&text)
             }
             Some(file) => {
                 refuse_missing_folder(file)?;
