@@ -268,6 +268,7 @@ mod tests {
     fn memory() -> Microcontroller {
         Microcontroller {
             stack_bytes: 1,
+            precisions: None,
             flash: Region {
                 origin: 0,
                 length: 96,

@@ -2,21 +2,18 @@
 
 use std::path::Path;
 
+pub use mambalite::fit::HALO as HALO_DEFAULT;
+pub use mambalite::fit::memory::arena_needed;
+use mambalite::fit::memory::{SIDE_MAX, width_max};
 use mambalite::upscale::Executor;
-use mambalite_kernels::{Layer, Model, Plan, TileGrid};
+use mambalite_kernels::{Model, TileGrid};
 
 use crate::backend::Wanted;
 use crate::board::Board;
 use crate::error::{Error, Result};
 
-/// Largest side of a job, LR pixels: the wire counts them in 16 bits.
-const SIDE_MAX: usize = u16::MAX as usize;
-
 /// Sides of suggested tiles are multiples of this, LR pixels.
 const TILE_STEP: usize = 8;
-
-/// Margin that a tile is suggested with where the user chose none, LR pixels.
-pub const HALO_DEFAULT: usize = 8;
 
 /// Returns the tiles of a picture of `width` x `height` LR pixels; one where it goes as a whole.
 #[must_use]
@@ -25,16 +22,6 @@ pub fn tiles(width: usize, height: usize, executor: Executor) -> TileGrid {
         Executor::Stream => TileGrid::new(width, height, width.max(height), 0),
         Executor::Patch { tile, halo } => TileGrid::new(width, height, tile, halo),
     }
-}
-
-/// Returns the bytes that a job of `width` LR pixels a row takes of a board's working memory: the
-/// network's, one row of input and a digest of eight bytes for each layer.
-#[must_use]
-pub fn arena_needed(model: &Model<'_>, width: usize) -> usize {
-    let row = width * model.config().channels;
-    let digests = Layer::count(model.config()) * size_of::<u64>();
-    let plan = Plan::microcontroller(model, width);
-    row.next_multiple_of(size_of::<u64>()) + digests + plan.arena_bytes
 }
 
 /// Checks that a board can take every job of a picture.
@@ -98,15 +85,7 @@ pub fn check(
 /// does.
 #[must_use]
 pub fn tile_max(model: &Model<'_>, available: usize, halo: usize) -> usize {
-    let (mut fits, mut too_wide) = (0, SIDE_MAX + 1);
-    while too_wide - fits > 1 {
-        let middle = fits.midpoint(too_wide);
-        if arena_needed(model, middle) <= available {
-            fits = middle;
-        } else {
-            too_wide = middle;
-        }
-    }
+    let fits = width_max(model, available);
     let tile = fits.saturating_sub(halo.saturating_mul(2));
     if tile < TILE_STEP {
         tile

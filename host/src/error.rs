@@ -7,6 +7,7 @@ use mambalite_kernels::{ExecError, ModelError, Precision};
 
 use crate::checkpoint::CheckpointError;
 use crate::compress::CompressError;
+use crate::fit::FitError;
 #[cfg(feature = "cuda")]
 use crate::gpu::GpuError;
 use crate::import::ImportError;
@@ -407,6 +408,12 @@ pub enum Error {
     Search {
         /// Why not.
         cause: SearchError,
+    },
+    /// It cannot be said what fits, or nothing does.
+    #[error("{cause}")]
+    Fit {
+        /// Why.
+        cause: FitError,
     },
     /// The command that takes the time of networks does not.
     #[error("measure milliseconds with `{command}`: {cause}")]

@@ -10,6 +10,7 @@ pub mod compress;
 pub mod dataset;
 pub mod error;
 pub mod export;
+pub mod fit;
 #[cfg(feature = "cuda")]
 pub mod gpu;
 pub mod import;

@@ -20,9 +20,10 @@ macro_rules! embedded {
 
 /// Embeds the files of `models/<name>`.
 macro_rules! shipped {
-    ($name:literal) => {
+    ($name:literal, $psnr_y:expr) => {
         Shipped {
             name: $name,
+            psnr_y: $psnr_y,
             f32: embedded!($name, "/f32.mls"),
             w8a16: embedded!($name, "/w8a16.mls"),
             w8a8: embedded!($name, "/w8a8.mls"),
@@ -34,14 +35,18 @@ macro_rules! shipped {
 pub const DEFAULT: &str = "mambalite-x4-tiny";
 
 /// Every shipped model. A new one is a folder `models/<name>` with `f32.mls`, `w8a16.mls` and
-/// `w8a8.mls`, and a line here.
-pub const SHIPPED: &[Shipped] = &[shipped!("mambalite-x4-tiny"), shipped!("dvmsr-x4-141k")];
+/// `w8a8.mls`, and a line here with the luma PSNR on Set5 that its README states of each precision.
+pub const SHIPPED: &[Shipped] = &[
+    shipped!("mambalite-x4-tiny", [30.718, 30.715, 30.650]),
+    shipped!("dvmsr-x4-141k", [31.512, 31.471, 31.384]),
+];
 
 /// A model that is part of the program, in every precision.
 #[derive(Clone, Copy, Debug)]
 pub struct Shipped {
     /// Its name.
     pub name: &'static str,
+    psnr_y: [f64; 3],
     f32: &'static [u8],
     w8a16: &'static [u8],
     w8a8: &'static [u8],
@@ -55,6 +60,11 @@ impl Shipped {
             Precision::W8A16 => self.w8a16,
             Precision::W8A8 => self.w8a8,
         }
+    }
+
+    /// Returns the luma PSNR of a precision on Set5, dB.
+    pub const fn psnr_y(&self, precision: Precision) -> f64 {
+        self.psnr_y[precision as usize]
     }
 
     /// Returns the model of a precision.
@@ -122,6 +132,24 @@ mod tests {
                 let model = file.model();
                 assert_eq!(model.precision(), precision, "{}", shipped.name);
                 assert_eq!(model.config(), single.model().config(), "{}", shipped.name);
+            }
+        }
+    }
+
+    #[test]
+    fn scores_are_those_of_the_models_cards() {
+        for shipped in SHIPPED {
+            let card = format!(
+                "{}/../models/{}/README.md",
+                env!("CARGO_MANIFEST_DIR"),
+                shipped.name
+            );
+            let card = std::fs::read_to_string(card).unwrap();
+            for precision in Precision::ALL {
+                let score = format!("| {:.3} / ", shipped.psnr_y(precision));
+                let mut lines = card.lines();
+                let row = lines.find(|it| it.starts_with(&format!("| {precision}")));
+                assert!(row.unwrap().contains(&score), "{} {score}", shipped.name);
             }
         }
     }

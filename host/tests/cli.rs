@@ -9,6 +9,8 @@
 mod bench;
 #[path = "cli/exchange.rs"]
 mod exchange;
+#[path = "cli/fit.rs"]
+mod fit;
 #[path = "cli/search.rs"]
 mod search;
 #[path = "cli/training.rs"]

@@ -348,6 +348,15 @@ impl Form {
 impl Precision {
     /// All precisions.
     pub const ALL: [Self; 3] = [Self::F32, Self::W8A16, Self::W8A8];
+    /// The set of all: bit 0 `f32`, bit 1 `w8a16`, bit 2 `w8a8`. What a program is built for is a set
+    /// of this kind, as a constant: the code of the others stays out of it.
+    pub const SET: u8 = 0b111;
+
+    /// Reports whether a set of the kind of [`Precision::SET`] has this one.
+    #[inline]
+    pub const fn is_in(self, set: u8) -> bool {
+        set & 1 << self as u8 != 0
+    }
 
     /// Returns the name as on the command line.
     pub fn name(self) -> &'static str {

@@ -85,7 +85,8 @@ impl<'j, R: Run> Job<'j, R> {
         let row_words = row_bytes.div_ceil(size_of::<u64>());
         let layers = if R::LAYERS { Layer::count(&config) } else { 0 };
         let own_words = row_words + layers;
-        let arena_needed = own_words * size_of::<u64>() + runner.arena_bytes(model, width);
+        let network_bytes = runner.arena_bytes(model, width);
+        let arena_needed = network_bytes.saturating_add(own_words * size_of::<u64>());
         let available = size_of_val(arena);
         let parts = arena.split_at_mut_checked(own_words);
         let Some((own, rest)) = parts.filter(|_| arena_needed <= available) else {

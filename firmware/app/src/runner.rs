@@ -3,7 +3,7 @@
 use core::fmt::Display;
 
 use mambalite_hil_wire::Fault;
-use mambalite_kernels::{ExecError, Model, Plan, Tap, Upscaler};
+use mambalite_kernels::{ExecError, Model, ModelError, Plan, Precision, Tap, Upscaler};
 
 /// What runs the network of a job. A board's own is [`Streaming`].
 pub trait Runner {
@@ -18,6 +18,14 @@ pub trait Runner {
     fn fault(error: &Self::Error) -> Fault {
         let _ = error;
         Fault::Exec
+    }
+
+    /// Reads the model in `flash`.
+    ///
+    /// # Errors
+    /// What is wrong with it, or that it is not one for this runner.
+    fn parse<'m>(&self, flash: &'m [u8]) -> Result<Model<'m>, ModelError> {
+        Model::parse(flash)
     }
 
     /// Returns the bytes of the arena that rows of `width` pixels need.
@@ -58,17 +66,28 @@ pub trait Run {
     ) -> Result<(), Self::Error>;
 }
 
-/// The kernels on this processor, row by row in the memory of a microcontroller.
+/// The kernels on this processor, row by row in the memory of a microcontroller; in the precisions of a
+/// set of the kind of [`Precision::SET`], so that a small flash need not hold the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Streaming;
+pub struct Streaming<const SET: u8 = { Precision::SET }>;
 
-impl Runner for Streaming {
+impl Streaming {
+    /// In every precision.
+    pub const ALL: Self = Self;
+}
+
+impl<const SET: u8> Runner for Streaming<SET> {
     type Error = ExecError;
-    type Run<'r> = Upscaler<'r>;
+    type Run<'r> = Upscaler<'r, SET>;
+
+    #[inline]
+    fn parse<'m>(&self, flash: &'m [u8]) -> Result<Model<'m>, ModelError> {
+        Model::parse_for::<SET>(flash)
+    }
 
     #[inline]
     fn arena_bytes(&self, model: &Model<'_>, width: usize) -> usize {
-        Plan::microcontroller(model, width).arena_bytes
+        Plan::microcontroller_for::<SET>(model, width).arena_bytes
     }
 
     #[inline]
@@ -77,12 +96,12 @@ impl Runner for Streaming {
         model: &Model<'m>,
         (width, height): (usize, usize),
         arena: &'r mut [u64],
-    ) -> Result<Upscaler<'r>, ExecError> {
+    ) -> Result<Upscaler<'r, SET>, ExecError> {
         Upscaler::microcontroller(model, width, height, arena)
     }
 }
 
-impl Run for Upscaler<'_> {
+impl<const SET: u8> Run for Upscaler<'_, SET> {
     type Error = ExecError;
     const LAYERS: bool = true;
 

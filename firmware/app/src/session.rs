@@ -59,7 +59,7 @@ impl<'m, P: Port, B: Board, R: Runner> Session<'m, P, B, R> {
         arena: &'m mut [u64],
         runner: R,
     ) -> Self {
-        let model = Model::parse(model);
+        let model = runner.parse(model);
         match &model {
             Ok(model) => info!("model of {=usize} bytes", model.bytes_len()),
             Err(_) => warning!("no valid model in flash"),
@@ -262,6 +262,7 @@ fn code(error: &ModelError) -> u16 {
         ModelError::NotFinite { .. } => 11,
         ModelError::OutOfRange { .. } => 12,
         ModelError::Overflow { .. } => 13,
+        ModelError::Precision { .. } => 14,
         _ => 0,
     }
 }

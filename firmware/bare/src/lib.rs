@@ -25,8 +25,9 @@ pub use processor::unmask;
 /// Starts a board and serves the wire protocol for ever.
 ///
 /// * `start` - sets the board's clock and serial port up.
-/// * `arena` - the working memory of the network.
-pub fn run<B: Board>(
+/// * `arena` - the working memory of the network. * `SET` - the precisions that the program is built
+///   for, as in [`serve`].
+pub fn run<const SET: u8, B: Board>(
     start: impl FnOnce() -> B,
     name: &'static str,
     arena: &'static mut [u64],
@@ -38,7 +39,7 @@ pub fn run<B: Board>(
         write: B::log,
         uptime_ms: B::uptime_ms,
     };
-    serve(
+    serve::<SET>(
         board::Line(&board),
         board::Facts {
             name,
@@ -51,8 +52,9 @@ pub fn run<B: Board>(
 
 /// Serves the wire protocol for ever, on a board whose ports are started.
 ///
-/// `arena` is the working memory of the network.
-pub fn serve(
+/// * `arena` - the working memory of the network. * `SET` - the precisions that the program is built
+///   for: bit 0 `f32`, bit 1 `w8a16`, bit 2 `w8a8`.
+pub fn serve<const SET: u8>(
     port: impl app::Port,
     board: impl app::Board,
     log: log::Board,
@@ -64,7 +66,8 @@ pub fn serve(
         board.name(),
         size_of_val(arena)
     );
-    app::Session::new(port, board, image::model_region(), arena).run();
+    let (model, runner) = (image::model_region(), app::Streaming::<SET>);
+    app::Session::with_runner(port, board, model, arena, runner).run();
     // The line of a board does not close; a port that says so is a bug.
     panic!("the wire closed");
 }
@@ -91,7 +94,7 @@ macro_rules! board {
             unsafe(export_name = "riscv_main")
         )]
         fn main() -> ! {
-            $crate::run(|| $start, facts::NAME, ARENA.take())
+            $crate::run::<{ facts::PRECISIONS }, _>(|| $start, facts::NAME, ARENA.take())
         }
     };
 }

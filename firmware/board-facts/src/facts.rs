@@ -30,6 +30,9 @@ pub struct Facts {
     pub arena_bytes: u64,
     /// Stack, in bytes.
     pub stack_bytes: u64,
+    /// Number formats that the firmware is built for; without the key all of them.
+    #[serde(default = "every_precision")]
+    pub precisions: Vec<Precision>,
     /// Name of the chip as `probe-rs` has it, for a board with a debug probe.
     pub probe_chip: Option<String>,
     /// Flash of the chip.
@@ -44,6 +47,18 @@ pub struct Facts {
     /// How QEMU plays this board, for a virtual one.
     #[serde(rename = "virtual")]
     pub virtual_board: Option<Virtual>,
+}
+
+/// A number format of models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// IEEE single precision.
+    F32,
+    /// 8-bit weights, 16-bit activations.
+    W8a16,
+    /// 8-bit weights, 8-bit inputs of matrices.
+    W8a8,
 }
 
 /// A contiguous memory.
@@ -97,6 +112,9 @@ pub enum FactsError {
         #[from]
         source: toml::de::Error,
     },
+    /// The firmware would run nothing.
+    #[error("build for no precision: name one or more of f32, w8a16 and w8a8 in `precisions`")]
+    NoPrecision,
     /// The file is of another version.
     #[error("read schema {found}, this build knows schema {SCHEMA}")]
     Schema {
@@ -143,6 +161,9 @@ impl Facts {
                 found: facts.schema,
             });
         }
+        if facts.precisions.is_empty() {
+            return Err(FactsError::NoPrecision);
+        }
         let model = Memory {
             origin: facts.model.address,
             length: facts.model.capacity_bytes,
@@ -168,6 +189,11 @@ impl Facts {
         multiple("the stack", facts.stack_bytes, 8)?;
         Ok(facts)
     }
+}
+
+/// Returns all number formats.
+fn every_precision() -> Vec<Precision> {
+    vec![Precision::F32, Precision::W8a16, Precision::W8a8]
 }
 
 /// Checks that a region lies inside a memory.
@@ -231,6 +257,22 @@ mod tests {
             count += 1;
         }
         assert!(count >= 6, "{count}");
+    }
+
+    #[test]
+    fn precisions_are_all_or_those_that_are_named() {
+        let named = |key: &str| {
+            let text = BOARD.replace("stack-bytes", &format!("{key}\nstack-bytes"));
+            Facts::parse(&text).map(|it| it.precisions)
+        };
+        assert_eq!(named("").unwrap(), every_precision());
+        let one = named("precisions = [\"w8a8\"]").unwrap();
+        assert_eq!(one, [Precision::W8a8]);
+        assert!(matches!(
+            named("precisions = []"),
+            Err(FactsError::NoPrecision)
+        ));
+        named("precisions = [\"w4\"]").unwrap_err();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use crate::facts::{Facts, FactsError};
+use crate::facts::{Facts, FactsError, Precision};
 
 /// A build script that could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -130,9 +130,12 @@ pub fn constants(facts: &Facts) -> String {
         "/// Name of the board.\n\
          pub(crate) const NAME: &str = {:?};\n\
          /// Working memory of the network, in words of eight bytes.\n\
-         pub(crate) const ARENA_WORDS: usize = {};\n",
+         pub(crate) const ARENA_WORDS: usize = {};\n\
+         /// Precisions that the firmware is built for: bit 0 f32, bit 1 w8a16, bit 2 w8a8.\n\
+         pub(crate) const PRECISIONS: u8 = {:#05b};\n",
         facts.name,
         facts.arena_bytes / 8,
+        precisions(facts),
     );
     let instruction = facts
         .virtual_board
@@ -151,6 +154,16 @@ pub fn constants(facts: &Facts) -> String {
         );
     }
     source
+}
+
+/// Returns the precisions as the kernels' set of them.
+fn precisions(facts: &Facts) -> u8 {
+    let bits = facts.precisions.iter().map(|it| match it {
+        Precision::F32 => 0b001,
+        Precision::W8a16 => 0b010,
+        Precision::W8a8 => 0b100,
+    });
+    bits.fold(0, |set, bit| set | bit)
 }
 
 /// Reads a variable that cargo sets.

@@ -19,8 +19,9 @@ pub use machine::Machine;
 
 /// Starts the UARTs and serves the wire protocol for ever.
 ///
-/// `arena` is the working memory of the network.
-pub fn run(machine: Machine, arena: &'static mut [u64]) -> ! {
+/// `arena` is the working memory of the network, `SET` the precisions that the program is built for, as
+/// in [`bare::serve`].
+pub fn run<const SET: u8>(machine: Machine, arena: &'static mut [u64]) -> ! {
     core_facts::set_default_float();
     machine::set_running(machine);
     // SAFETY: nothing has been logged yet.
@@ -33,7 +34,7 @@ pub fn run(machine: Machine, arena: &'static mut [u64]) -> ! {
         write: write_log,
         uptime_ms,
     };
-    bare::serve(port, board::Mps2::new(machine), log, arena)
+    bare::serve::<SET>(port, board::Mps2::new(machine), log, arena)
 }
 
 /// Makes the program of a board, of which all that is its own are its facts: QEMU's models need no
@@ -66,7 +67,7 @@ macro_rules! board {
 
         #[cortex_m_rt::entry]
         fn main() -> ! {
-            $crate::run(MACHINE, ARENA.take())
+            $crate::run::<{ facts::PRECISIONS }>(MACHINE, ARENA.take())
         }
     };
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mambalite::search::config::Format;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Wanted;
@@ -16,7 +17,7 @@ const SCHEMA: u32 = 1;
 const INSTRUCTION_NS_MAX: u32 = 1 << 10;
 
 /// Tables that belong to a microcontroller, for messages.
-const OF_FLASH: &str = "stack-bytes, probe-chip, flash, ram and model";
+const OF_FLASH: &str = "stack-bytes, precisions, probe-chip, flash, ram and model";
 
 /// The file as it is written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub(super) struct File {
     arena_bytes: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     stack_bytes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precisions: Option<Vec<Format>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     probe_chip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +64,7 @@ impl From<Board> for File {
             target_cpu: board.target_cpu,
             arena_bytes: board.arena_bytes,
             stack_bytes: None,
+            precisions: None,
             probe_chip: None,
             flash: None,
             ram: None,
@@ -73,6 +77,7 @@ impl From<Board> for File {
         match board.reach {
             Reach::Flash(memory) => {
                 file.stack_bytes = Some(memory.stack_bytes);
+                file.precisions = memory.precisions;
                 file.probe_chip = memory.probe_chip;
                 file.flash = Some(memory.flash);
                 file.ram = Some(memory.ram);
@@ -95,6 +100,7 @@ impl TryFrom<File> for Board {
 
     fn try_from(file: File) -> Result<Self, Complaint> {
         let of_flash = file.stack_bytes.is_some()
+            || file.precisions.is_some()
             || file.probe_chip.is_some()
             || file.flash.is_some()
             || file.ram.is_some()
@@ -104,6 +110,7 @@ impl TryFrom<File> for Board {
         let reach = match (file.ssh, file.loopback) {
             (None, None) => Reach::Flash(Microcontroller {
                 stack_bytes: file.stack_bytes.ok_or_else(|| missing("stack-bytes"))?,
+                precisions: file.precisions,
                 flash: file.flash.ok_or_else(|| missing("flash"))?,
                 ram: file.ram.ok_or_else(|| missing("ram"))?,
                 model: file.model.ok_or_else(|| missing("model"))?,
@@ -177,6 +184,12 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Board, Vec<Fault>> {
 fn check_memory(board: &Board, memory: &Microcontroller) -> Vec<Complaint> {
     let mut complaints: Vec<Complaint> = Vec::new();
     let mut complain = |keys, words| complaints.push((keys, words));
+    if memory.precisions.as_ref().is_some_and(Vec::is_empty) {
+        complain(
+            &["precisions"],
+            "precisions is empty: name one or more of f32, w8a16 and w8a8".to_owned(),
+        );
+    }
     if !memory.model.address.is_multiple_of(16) {
         complain(
             &["model", "address"],
@@ -245,6 +258,8 @@ fn check_host(host: &str) -> Vec<Complaint> {
 #[cfg(test)]
 pub(super) mod tests {
     use std::path::Path;
+
+    use mambalite_kernels::Precision;
 
     use super::*;
     use crate::board::Counter;
@@ -323,6 +338,13 @@ pub(super) mod tests {
         let written = toml::to_string(&board).unwrap();
         assert_eq!(parse(&written).unwrap(), board);
         assert_eq!(memory.probe_chip, None);
+        assert!(Precision::ALL.iter().all(|&it| memory.runs(it)));
+        let small = GOOD.replace("stack-bytes", "precisions = [\"w8a8\"]\nstack-bytes");
+        let board = parse(&small).unwrap();
+        let runs = Precision::ALL.map(|it| board.memory().unwrap().runs(it));
+        assert_eq!(runs, [false, false, true]);
+        let written = toml::to_string(&board).unwrap();
+        assert_eq!(parse(&written).unwrap(), board);
         let real = GOOD.replace("stack-bytes", "probe-chip = \"STM32F446RETx\"\nstack-bytes");
         let board = parse(&real).unwrap();
         let chip = board.memory().and_then(|it| it.probe_chip.as_deref());
@@ -339,6 +361,11 @@ pub(super) mod tests {
         refused("log-uart = 1", "log-uart = 1\nspeed = 3", "speed");
         refused("chip = \"X\"", "", "chip");
         refused("stack-bytes = 4096", "", "stack-bytes");
+        refused(
+            "stack-bytes",
+            "precisions = []\nstack-bytes",
+            "precisions is empty",
+        );
         refused("address = 0x10000", "address = 0x10008", "multiple of 16");
         refused(
             "address = 0x10000",

@@ -7,6 +7,8 @@ pub(crate) use file::tests::GOOD;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mambalite::search::config::Format;
+use mambalite_kernels::Precision;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Wanted;
@@ -54,6 +56,8 @@ pub enum Reach {
 pub struct Microcontroller {
     /// Stack, bytes.
     pub stack_bytes: u32,
+    /// Number formats that the firmware is built for; all where there is no list.
+    pub precisions: Option<Vec<Format>>,
     /// Memory of the firmware image, and behind it of the model.
     pub flash: Region,
     /// Memory for data.
@@ -194,6 +198,13 @@ impl Board {
 }
 
 impl Microcontroller {
+    /// Reports whether the firmware is built for a number format.
+    #[must_use]
+    pub fn runs(&self, precision: Precision) -> bool {
+        let list = self.precisions.as_ref();
+        list.is_none_or(|list| list.iter().any(|it| it.precision() == precision))
+    }
+
     /// Returns the part of the flash that the firmware may fill.
     #[must_use]
     pub fn firmware_region(&self) -> Region {

@@ -84,9 +84,13 @@ impl Board {
 
     fn next_steps(&self, made: &Made) -> String {
         let Self { name, .. } = self;
-        let checks = match made.has_checks {
-            true => "",
-            false => "\nThe flash is too small for the operator checks; they are left out.",
+        let checks = match (made.has_checks, made.has_all) {
+            (true, _) => "",
+            (false, false) => {
+                "\nThe flash is too small for the operator checks and for more than one number format: \
+                 only w8a8 is built."
+            }
+            (false, true) => "\nThe flash is too small for the operator checks; they are left out.",
         };
         format!(
             "made {}{checks}\n\

@@ -25,6 +25,9 @@ const KIB: u32 = 1024;
 /// and a tenth.
 const PROGRAM_CHECKS: u32 = 512 * KIB;
 const PROGRAM: u32 = 288 * KIB;
+/// Flash of the firmware without the checks and with one number format: what a Cortex-M4F takes, and a
+/// third, since the other targets were not measured.
+const PROGRAM_ONE: u32 = 192 * KIB;
 /// Least flash for a model: the default one in eight bits.
 const MODEL_MIN: u32 = 32 * KIB;
 /// Stack.
@@ -105,6 +108,8 @@ pub(super) struct Division {
     pub(super) arena_bytes: u32,
     /// Whether the operator checks have room.
     pub(super) has_checks: bool,
+    /// Whether every number format has.
+    pub(super) has_all: bool,
 }
 
 /// Returns the chips that are known by name.
@@ -160,16 +165,22 @@ impl Chip {
             };
             if length >= needed { Ok(()) } else { Err(error) }
         };
-        enough("flash", self.flash.length, PROGRAM + MODEL_MIN)?;
+        enough("flash", self.flash.length, PROGRAM_ONE + MODEL_MIN)?;
         enough("RAM", self.ram.length, STACK + VARIABLES + ARENA_MIN)?;
         let has_checks = self.flash.length >= PROGRAM_CHECKS + MODEL_MIN;
-        let program = if has_checks { PROGRAM_CHECKS } else { PROGRAM };
+        let has_all = self.flash.length >= PROGRAM + MODEL_MIN;
+        let program = match (has_checks, has_all) {
+            (true, _) => PROGRAM_CHECKS,
+            (false, true) => PROGRAM,
+            (false, false) => PROGRAM_ONE,
+        };
         Ok(Division {
             model: self.flash.origin + program,
             model_bytes: self.flash.length - program,
             stack_bytes: STACK,
             arena_bytes: (self.ram.length - STACK - VARIABLES) / KIB * KIB,
             has_checks,
+            has_all,
         })
     }
 }
@@ -230,7 +241,14 @@ mod tests {
             chip.divide(),
             Err(ScaffoldError::TooSmall { what: "RAM", .. })
         ));
+        chip.ram.length = 64 << 10;
         chip.flash.length = 256 << 10;
+        let small = chip.divide().unwrap();
+        assert!(!small.has_checks && !small.has_all);
+        assert_eq!(small.model_bytes, 64 << 10);
+        chip.flash.length = 320 << 10;
+        assert!(chip.divide().unwrap().has_all);
+        chip.flash.length = 192 << 10;
         assert!(matches!(
             chip.divide(),
             Err(ScaffoldError::TooSmall { what: "flash", .. })

@@ -90,6 +90,8 @@ pub struct Made {
     pub folder: PathBuf,
     /// Whether its firmware has the operator checks; a small flash has no room for them.
     pub has_checks: bool,
+    /// Whether it has every number format; a still smaller one has room for w8a8 only.
+    pub has_all: bool,
 }
 
 /// Makes the folder of a board, whole or not at all. It is a member of the firmware's workspace by

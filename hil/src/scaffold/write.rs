@@ -58,6 +58,7 @@ pub(super) fn write(boards: &Boards, order: &Order<'_>, folder: PathBuf) -> Resu
     Ok(Made {
         folder,
         has_checks: division.has_checks,
+        has_all: division.has_all,
     })
 }
 
@@ -132,6 +133,10 @@ fn facts_of(text: &str, order: &Order<'_>, division: &Division) -> Result<String
     }
     set(root, "arena-bytes", i64::from(division.arena_bytes));
     set(root, "stack-bytes", i64::from(division.stack_bytes));
+    match division.has_all {
+        true => drop(root.remove("precisions")),
+        false => set(root, "precisions", Array::from_iter(["w8a8"])),
+    }
     for (name, [(first, at), (second, length)]) in [
         (
             "flash",

@@ -31,7 +31,7 @@ pub(crate) fn start(model: &ModelFile) -> Pipe {
 
 /// As [`start`], with the working memory given in 64-bit words.
 pub(crate) fn start_with_arena(model: &ModelFile, arena_words: usize) -> Pipe {
-    start_on(model, arena_words, Fixed, Streaming)
+    start_on(model, arena_words, Fixed, Streaming::ALL)
 }
 
 /// As [`start_with_arena`], with the board and what runs its network.

@@ -30,6 +30,7 @@ mod qemu_kinds;
 mod qemu_new_board;
 mod qemu_program;
 mod qemu_run;
+mod qemu_small;
 mod rated;
 mod rates;
 mod remote_serial;

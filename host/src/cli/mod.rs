@@ -4,6 +4,7 @@ mod calibration;
 mod compress;
 mod eval;
 mod export;
+mod fit;
 mod import;
 mod inspect;
 mod network;
@@ -57,6 +58,7 @@ enum Command {
     Train(train::Train),
     Distill(train::Distill),
     Search(search::Cmd),
+    Fit(fit::Cmd),
 }
 
 /// Runs the command of the process's arguments.
@@ -74,6 +76,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Train(cmd) => cmd.run(output),
         Command::Distill(cmd) => cmd.run(output),
         Command::Search(cmd) => cmd.run(output),
+        Command::Fit(cmd) => cmd.run(output),
     }))
 }
 

@@ -89,8 +89,9 @@ impl From<ModelError> for ExecError {
 /// A streamed run in the precision of its model.
 ///
 /// Rows go in from the top; rows of the magnified picture come out of a sink as soon as they are
-/// known, `groups + 3` rows later.
-pub enum Upscaler<'a> {
+/// known, `groups + 3` rows later. `SET` says which precisions the program is built for, in the way of
+/// [`Precision::SET`].
+pub enum Upscaler<'a, const SET: u8 = { Precision::SET }> {
     /// Single precision.
     F32(Stream<'a, Float<f32>>),
     /// 16-bit activations.
@@ -117,12 +118,14 @@ impl<'a> Upscaler<'a> {
             Precision::W8A8 => Self::W8A8(Stream::new(model, width, height, arena)?),
         })
     }
+}
 
+impl<'a, const SET: u8> Upscaler<'a, SET> {
     /// As [`Upscaler::new`], in the memory of a microcontroller whatever this machine is: as long as
     /// [`crate::Plan::microcontroller`] says.
     ///
     /// # Errors
-    /// As [`Upscaler::new`].
+    /// As [`Upscaler::new`]; a model of a precision that is not in the set.
     pub fn microcontroller(
         model: &Model<'a>,
         width: usize,
@@ -131,9 +134,16 @@ impl<'a> Upscaler<'a> {
     ) -> Result<Self, ExecError> {
         let size = (width, height);
         Ok(match model.precision() {
-            Precision::F32 => Self::F32(Stream::microcontroller(model, size, arena)?),
-            Precision::W8A16 => Self::W8A16(Stream::microcontroller(model, size, arena)?),
-            Precision::W8A8 => Self::W8A8(Stream::microcontroller(model, size, arena)?),
+            Precision::F32 if Precision::F32.is_in(SET) => {
+                Self::F32(Stream::microcontroller(model, size, arena)?)
+            }
+            Precision::W8A16 if Precision::W8A16.is_in(SET) => {
+                Self::W8A16(Stream::microcontroller(model, size, arena)?)
+            }
+            Precision::W8A8 if Precision::W8A8.is_in(SET) => {
+                Self::W8A8(Stream::microcontroller(model, size, arena)?)
+            }
+            found => return Err(ModelError::Precision { found }.into()),
         })
     }
 
@@ -150,10 +160,12 @@ impl<'a> Upscaler<'a> {
         tap: &mut impl Tap,
         sink: &mut impl FnMut(usize, &[u8]),
     ) -> Result<(), ExecError> {
+        // One that is not in the set was never begun.
         match self {
-            Self::F32(stream) => stream.push_row(row, tap, sink),
-            Self::W8A16(stream) => stream.push_row(row, tap, sink),
-            Self::W8A8(stream) => stream.push_row(row, tap, sink),
+            Self::F32(stream) if Precision::F32.is_in(SET) => stream.push_row(row, tap, sink),
+            Self::W8A16(stream) if Precision::W8A16.is_in(SET) => stream.push_row(row, tap, sink),
+            Self::W8A8(stream) if Precision::W8A8.is_in(SET) => stream.push_row(row, tap, sink),
+            Self::F32(_) | Self::W8A16(_) | Self::W8A8(_) => Err(ExecError::Finished),
         }
     }
 }

@@ -81,13 +81,26 @@ impl Plan {
     ///
     /// The object's size is that on this machine.
     pub fn microcontroller(model: &Model<'_>, width: usize) -> Self {
+        Self::microcontroller_for::<{ Precision::SET }>(model, width)
+    }
+
+    /// As [`Plan::microcontroller`], by a program that is built for some precisions; `SET` is of the
+    /// kind of [`Precision::SET`]. The arena of another is beyond any memory.
+    pub fn microcontroller_for<const SET: u8>(model: &Model<'_>, width: usize) -> Self {
         let footprint = &Footprint::MICROCONTROLLER;
         Self::of(
             model,
             match model.precision() {
-                Precision::F32 => arena_bytes::<Float<f32>>(model, footprint, width),
-                Precision::W8A16 => arena_bytes::<Fixed<i16>>(model, footprint, width),
-                Precision::W8A8 => arena_bytes::<Fixed<i8>>(model, footprint, width),
+                Precision::F32 if Precision::F32.is_in(SET) => {
+                    arena_bytes::<Float<f32>>(model, footprint, width)
+                }
+                Precision::W8A16 if Precision::W8A16.is_in(SET) => {
+                    arena_bytes::<Fixed<i16>>(model, footprint, width)
+                }
+                Precision::W8A8 if Precision::W8A8.is_in(SET) => {
+                    arena_bytes::<Fixed<i8>>(model, footprint, width)
+                }
+                _ => usize::MAX,
             },
         )
     }

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::Param;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Precision};
 
 /// What is wrong with a model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,11 @@ pub enum ModelError {
     Misaligned,
     /// The contents do not have the hash that the file states.
     Corrupted,
+    /// The program that reads it was built without its precision.
+    Precision {
+        /// Its precision.
+        found: Precision,
+    },
     /// A field of the header has no meaning.
     Field {
         /// Its name.
@@ -103,6 +108,12 @@ impl fmt::Display for ModelError {
             }
             Self::Misaligned => write!(f, "model file not at a multiple of 16 bytes in memory"),
             Self::Corrupted => write!(f, "model file corrupted: its SHA-256 does not fit"),
+            Self::Precision { found } => {
+                write!(
+                    f,
+                    "model of precision {found}, which this program is built without"
+                )
+            }
             Self::Field { field, value } => write!(f, "header field {field} is {value}"),
             Self::WeightCount { needed, found } => {
                 write!(f, "{found} weight forms where the dimensions have {needed}")

@@ -66,6 +66,15 @@ impl<'a> Model<'a> {
     /// # Errors
     /// What is wrong; never panics.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ModelError> {
+        Self::parse_for::<{ Precision::SET }>(bytes)
+    }
+
+    /// As [`Model::parse`], by a program that is built for some precisions; `SET` is of the kind of
+    /// [`Precision::SET`].
+    ///
+    /// # Errors
+    /// As there, and [`ModelError::Precision`].
+    pub fn parse_for<const SET: u8>(bytes: &'a [u8]) -> Result<Self, ModelError> {
         let header = header::decode(bytes)?;
         let bytes = bytes.get(..header.len).ok_or(ModelError::Truncated {
             needed: header.len,
@@ -84,9 +93,10 @@ impl<'a> Model<'a> {
             return Err(ModelError::Corrupted);
         }
         match header.precision {
-            Precision::F32 => model.verify::<Float<f32>>()?,
-            Precision::W8A16 => model.verify::<Fixed<i16>>()?,
-            Precision::W8A8 => model.verify::<Fixed<i8>>()?,
+            Precision::F32 if Precision::F32.is_in(SET) => model.verify::<Float<f32>>()?,
+            Precision::W8A16 if Precision::W8A16.is_in(SET) => model.verify::<Fixed<i16>>()?,
+            Precision::W8A8 if Precision::W8A8.is_in(SET) => model.verify::<Fixed<i8>>()?,
+            found => return Err(ModelError::Precision { found }),
         }
         Ok(model)
     }

@@ -8,6 +8,7 @@ use mambalite_kernels::{Layer, Model, Plan};
 use mambalite_kernels_check::{cases, golden, runs};
 
 use super::fixture::{CONFIG, Host, model, noise};
+use crate::Streaming;
 
 const ARENA_BYTES: usize = 1 << 17;
 
@@ -135,6 +136,40 @@ fn blank_flash_is_told_and_no_job_starts() {
             fault: Fault::NoModel,
             ..
         }]
+    ));
+}
+
+/// The model is in single precision.
+#[test]
+fn a_precision_that_was_left_out_is_told_and_no_job_starts() {
+    let answers = |runner: &dyn Fn(Host) -> Vec<Response<'static>>| {
+        let mut host = Host::new();
+        host.say(&Request::Hello);
+        host.begin(4, 8, 8);
+        runner(host)
+    };
+    let refused = answers(&|host| host.run_on(Streaming::<0b110>, model(), ARENA_BYTES));
+    match &refused[..] {
+        [Response::Hello { model, .. }, Response::Error { fault, .. }] => {
+            let ModelState::Refused { code: 14, detail } = model else {
+                panic!("{model:?}");
+            };
+            assert!(detail.contains("f32"), "{detail}");
+            assert_eq!(*fault, Fault::NoModel);
+        }
+        answers => panic!("{answers:?}"),
+    }
+    let begun = answers(&|host| host.run_on(Streaming::<0b001>, model(), ARENA_BYTES));
+    assert!(matches!(
+        begun[..],
+        [
+            Response::Hello {
+                model: ModelState::Ready { .. },
+                ..
+            },
+            Response::Begun { job: 4, .. },
+            ..
+        ]
     ));
 }
 

@@ -237,7 +237,7 @@ impl Host {
 
     /// Runs a session over all that was said; returns the answers.
     pub(crate) fn run(self, model: &'static [u8], arena_bytes: usize) -> Vec<Response<'static>> {
-        self.run_on(Streaming, model, arena_bytes)
+        self.run_on(Streaming::ALL, model, arena_bytes)
     }
 
     /// As [`Host::run`], on something that runs the network.

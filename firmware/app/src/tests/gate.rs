@@ -15,7 +15,7 @@ const ROW_BYTES: usize = WIDTH as usize * 3;
 fn run(say: impl FnOnce(&mut Host)) -> (Vec<Response<'static>>, Vec<(bool, usize)>) {
     let mut host = Host::new();
     say(&mut host);
-    host.run_gated(Streaming, model(), ARENA_BYTES)
+    host.run_gated(Streaming::ALL, model(), ARENA_BYTES)
 }
 
 /// Returns the number of answers up to the first of a kind.
