@@ -1,5 +1,6 @@
 //! Counting tests in what test runners print.
 
+use std::fmt;
 use std::ops::AddAssign;
 
 /// Tests by outcome.
@@ -43,6 +44,29 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// Reads what its `Display` writes; nothing of any other line.
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let counts = Self {
+            passed: number_before(line, "passed"),
+            failed: number_before(line, "failed"),
+            skipped: number_before(line, "skipped"),
+        };
+        (counts.to_string() == line).then_some(counts)
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            passed,
+            failed,
+            skipped,
+        } = self;
+        write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
+    }
+}
+
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
@@ -77,6 +101,23 @@ mod tests {
         let text = "test result: ok. 12 passed; 0 failed; 2 ignored; 0 measured; 3 filtered out\n\
                     test result: FAILED. 1 passed; 4 failed; 0 ignored; 0 measured; 0 filtered out";
         assert_eq!(count(text), (13, 4, 2));
+    }
+
+    #[test]
+    fn a_sum_is_read_back() {
+        let counts = Counts {
+            passed: 12,
+            failed: 0,
+            skipped: 345,
+        };
+        assert_eq!(Counts::parse(&counts.to_string()), Some(counts));
+        for line in [
+            "",
+            "12 passed, 0 failed",
+            " 12 passed, 0 failed, 3 skipped, seed 4",
+        ] {
+            assert_eq!(Counts::parse(line), None, "{line}");
+        }
     }
 
     #[test]

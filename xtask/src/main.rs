@@ -53,9 +53,17 @@ enum Task {
         board: String,
     },
     /// Runs all tests and prints the sum of passed, failed and skipped last.
-    Test,
+    Test {
+        /// Only a share of them, without format and lints.
+        #[arg(long)]
+        part: Option<suite::Part>,
+    },
     /// Runs what CI runs: as `test`, but a missing tool is a failure.
-    Ci,
+    Ci {
+        /// Only a share of it.
+        #[arg(long)]
+        part: Option<suite::Part>,
+    },
     /// Builds the firmware of one board or of all, and prints the path of each ELF file.
     Firmware {
         /// Name of the board, a folder of firmware/boards.
@@ -137,8 +145,8 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Setup => packages::install(&packages::Purpose::ALL),
         Task::Demo { input, board } => demo::run(input.as_deref(), &board),
-        Task::Test => suite::run(suite::Strictness::Lenient),
-        Task::Ci => suite::run(suite::Strictness::Strict),
+        Task::Test { part } => suite::run(suite::Strictness::Lenient, part),
+        Task::Ci { part } => suite::run(suite::Strictness::Strict, part),
         Task::Firmware { board, as_needed } => {
             let build = match as_needed {
                 true => firmware::Build::AsNeeded,

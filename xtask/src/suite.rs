@@ -1,10 +1,12 @@
 //! All checks and tests, in the order in which a failure costs least.
 
-use std::path::Path;
-use std::process::Command;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 
 use crate::counts::Counts;
 use crate::packages::{self, Purpose};
@@ -13,8 +15,12 @@ use crate::{
 };
 
 /// What the tests need besides the compiler.
-const NEEDED: [Purpose; 7] = [
+const NEEDED: [Purpose; 11] = [
     Purpose::Firmware,
+    Purpose::InstructionCounts,
+    Purpose::CheckKernels,
+    Purpose::DeviceCode,
+    Purpose::Examples,
     Purpose::VirtualBoards,
     Purpose::Agent,
     Purpose::Independent,
@@ -35,31 +41,108 @@ pub(crate) enum Strictness {
     Strict,
 }
 
-/// Runs everything; the sum of the tests is the last line.
-pub(crate) fn run(strictness: Strictness) -> Result<()> {
+/// A share of the tests. The first two need neither each other nor all of a computer: much of either is
+/// the work of one compiler or one emulator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Everything on this computer alone, by cargo.
+    Host,
+    /// Firmware, conformance on every target, examples, the GPU's code, instruction counts.
+    Embedded,
+    /// The harness with virtual boards.
+    Boards,
+}
+
+/// Runs everything, or a part; the sum of the tests is the last line.
+pub(crate) fn run(strictness: Strictness, part: Option<Part>) -> Result<()> {
     let mut times = Times::default();
     times.of("packages", || packages::install(&NEEDED))?;
-    let (root, firmware) = (repository::root(), repository::firmware());
-    times.of("format and lints", || lint(strictness, &root, &firmware))?;
-    times.of("firmware of the boards", || {
-        firmware::boards()?
-            .iter()
-            .try_for_each(|board| firmware::make(board, firmware::Build::AsNeeded).map(drop))
-    })?;
-    let mut counts = Counts::default();
-    for (name, task) in TASKS {
-        counts += times.of(name, task)?;
-    }
-    for (name, mut command, folder) in suites(has("nextest", strictness)?, &root, &firmware) {
-        counts += times.of(name, || run_suite(&mut command, folder))?;
-    }
+    let counts = match part {
+        Some(part) => run_part(part, strictness, &mut times)?,
+        None => run_all(strictness, &mut times)?,
+    };
     times.show();
-    println!(
-        "{} passed, {} failed, {} skipped",
-        counts.passed, counts.failed, counts.skipped
-    );
+    println!("{counts}");
     ensure!(counts.failed == 0, "{} tests failed", counts.failed);
     Ok(())
+}
+
+/// Runs what fails soonest, then the two parts that go together, then the boards.
+fn run_all(strictness: Strictness, times: &mut Times) -> Result<Counts> {
+    times.of("format and lints", || lint(strictness))?;
+    let embedded = Beside::start(Part::Embedded, strictness)?;
+    let host = run_part(Part::Host, strictness, times);
+    // Its words come before an error of this part is told.
+    let mut counts = times.of("wait for the embedded part", || embedded.finish())?;
+    counts += host?;
+    counts += run_part(Part::Boards, strictness, times)?;
+    Ok(counts)
+}
+
+fn run_part(part: Part, strictness: Strictness, times: &mut Times) -> Result<Counts> {
+    let mut counts = Counts::default();
+    if part == Part::Embedded {
+        times.of("firmware of the boards", || {
+            let boards = firmware::boards()?;
+            let mut build = boards
+                .iter()
+                .map(|board| firmware::make(board, firmware::Build::AsNeeded));
+            build.try_for_each(|built| built.map(drop))
+        })?;
+        for (name, task) in TASKS {
+            counts += times.of(name, task)?;
+        }
+    }
+    let (root, firmware) = (repository::root(), repository::firmware());
+    for (name, mut command) in suites(part, has("nextest", strictness)?) {
+        let folder = match part {
+            Part::Embedded => &firmware,
+            Part::Host | Part::Boards => &root,
+        };
+        counts += times.of(name, || run_suite(&mut command, folder))?;
+    }
+    Ok(counts)
+}
+
+/// A part in a process beside this one; what it says is in a file until it is over.
+struct Beside {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Beside {
+    fn start(part: Part, strictness: Strictness) -> Result<Self> {
+        let task = match strictness {
+            Strictness::Lenient => "test",
+            Strictness::Strict => "ci",
+        };
+        let name = part.to_possible_value().context("a part has a name")?;
+        let log = repository::target().join(format!("{task}-{}.log", name.get_name()));
+        let file = File::create(&log).with_context(|| format!("write {}", log.display()))?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args([task, "--part", name.get_name()]);
+        command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        let child = command.spawn().context("start the part beside")?;
+        println!(
+            "the {} part runs beside, into {}",
+            name.get_name(),
+            log.display()
+        );
+        Ok(Self { child, log })
+    }
+
+    /// Waits, shows what it said, and returns its sum.
+    fn finish(mut self) -> Result<Counts> {
+        let status = self.child.wait()?;
+        let text = fs::read(&self.log)?;
+        let text = String::from_utf8_lossy(&text);
+        print!("{text}");
+        let sum = text.lines().rev().find_map(Counts::parse);
+        sum.with_context(|| format!("it ended with {status} and no sum"))
+    }
 }
 
 /// What each part took.
@@ -113,44 +196,42 @@ fn instruction_counts() -> Result<Counts> {
     Ok(counts)
 }
 
-/// Returns the suites of cargo, with the folders that they run in.
-fn suites<'a>(
-    nextest: bool,
-    root: &'a Path,
-    firmware: &'a Path,
-) -> Vec<(&'static str, Command, &'a Path)> {
-    let mut suites = vec![(
-        "firmware on the host",
-        cargo(&["test", "--all-targets"]),
-        firmware,
-    )];
-    if nextest {
-        for (name, profile) in [("tests", "ci"), ("tests with boards", "hil")] {
-            let words = ["nextest", "run", "--workspace", "--profile", profile];
-            suites.push((name, cargo(&words), root));
+/// Returns the suites of cargo of a part.
+fn suites(part: Part, nextest: bool) -> Vec<(&'static str, Command)> {
+    let profile = |profile| cargo(&["nextest", "run", "--workspace", "--profile", profile]);
+    match part {
+        Part::Embedded => vec![("firmware on the host", cargo(&["test", "--all-targets"]))],
+        Part::Boards if nextest => vec![("tests with boards", profile("hil"))],
+        // They are among the others then.
+        Part::Boards => Vec::new(),
+        Part::Host => {
+            let tests = match nextest {
+                true => profile("ci"),
+                false => without_nextest(),
+            };
+            let documentation = cargo(&["test", "--workspace", "--doc"]);
+            let mut probe = cargo(&["test", "--no-fail-fast"]);
+            probe.args(PROBE).args(["--lib", "probe::"]);
+            vec![
+                ("tests", tests),
+                ("tests of the documentation", documentation),
+                ("tests with debug probes", probe),
+            ]
         }
-    } else {
-        // One at a time: the virtual boards are among them.
-        let serial = "test --workspace --no-fail-fast --lib --bins --tests --".split(' ');
-        let mut all = cargo(&serial.collect::<Vec<_>>());
-        all.args(["--show-output", "--test-threads=1"]);
-        suites.push(("tests", all, root));
     }
-    let documentation = cargo(&["test", "--workspace", "--doc"]);
-    suites.push(("tests of the documentation", documentation, root));
-    let mut probe = cargo(&["test", "--no-fail-fast"]);
-    probe.args(PROBE).args(["--lib", "probe::"]);
-    suites.push(("tests with debug probes", probe, root));
-    // What the optimiser makes of the kernels, with the checks that a release leaves out.
-    let mut checked = cargo(&["test", "--profile", "release-checked", "--no-fail-fast"]);
-    checked.args(["--package", "mambalite-kernels"]);
-    checked.args(["--package", "mambalite-kernels-check"]);
-    suites.push(("tests of the optimised kernels", checked, root));
-    suites
+}
+
+/// One test at a time: the virtual boards are among them.
+fn without_nextest() -> Command {
+    let words = "test --workspace --no-fail-fast --lib --bins --tests --";
+    let mut command = cargo(&words.split(' ').collect::<Vec<_>>());
+    command.args(["--show-output", "--test-threads=1"]);
+    command
 }
 
 /// Checks the format, what `tidy` does, and lints both workspaces and what the feature of probes adds.
-fn lint(strictness: Strictness, root: &Path, firmware: &Path) -> Result<()> {
+fn lint(strictness: Strictness) -> Result<()> {
+    let (root, firmware) = (&repository::root(), &repository::firmware());
     if has("fmt", strictness)? {
         for workspace in [root, firmware, &examples::folder()] {
             process::run(process::cargo().args(["fmt", "--check"]), workspace)?;

@@ -132,6 +132,13 @@ fn usual(step: Step) -> (&'static str, &'static str) {
             "lower baud in the rig file; let the UART fill a buffer by interrupt or DMA \
              (docs/porting.md); compare CLOCK_HZ with the clock tree",
         ),
+        above => of_the_network(above),
+    }
+}
+
+/// Returns cause and mend of the steps on a board that answers over a line that is whole.
+fn of_the_network(step: Step) -> (&'static str, &'static str) {
+    match step {
         Step::Arithmetic => (
             "the floating-point unit flushes subnormals, rounds another way or is switched off; or the \
              compiler was told of another core",
@@ -164,7 +171,8 @@ fn usual(step: Step) -> (&'static str, &'static str) {
             "rare faults: noise on the line, a race with an interrupt, a supply that sags, heat",
             "hil run on the same picture names layer and element; try a lower clock and a shorter wire",
         ),
-        Step::Certificate => (
+        // All others are below.
+        _ => (
             "the evidence is not complete",
             "the reasons are above; commit the source first, then docs/certification.md",
         ),

@@ -11,8 +11,8 @@
 //! `reference.rs` that was inlined. That is as good as the debug info is.
 //!
 //! It proves nothing about variants of other processors, or about faults of the core, endless loops
-//! and stack. With the firmware's profile, sums that overflow wrap; the `release-checked` profile
-//! looks for those on the host.
+//! and stack. With the firmware's profile, sums that overflow wrap; the tests on the host look for
+//! those, with optimised kernels and checks of overflow.
 
 mod elf;
 mod thumb;
