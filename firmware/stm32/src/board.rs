@@ -35,7 +35,6 @@ pub struct Wiring {
 }
 
 /// A board whose core runs at `HZ` hertz.
-
 pub struct Stm32<const HZ: u32> {
     wiring: Wiring,
 }

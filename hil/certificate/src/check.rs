@@ -3,6 +3,7 @@
 //! Each rule looks at one thing and names its key. All are looked at, so that who makes a certificate
 //! learns every reason at once.
 
+mod chain;
 mod firmware;
 mod form;
 mod results;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::predicate::{Predicate, SCHEMA};
 use crate::refusal::Refusal;
+pub use chain::{against_before, differs_from_before};
 pub use suite::against_suite;
 
 /// Fewest rounds of the soak.

@@ -102,17 +102,8 @@ impl Draft {
         let Some((before, previous)) = work.previous else {
             return;
         };
-        let now = &self.predicate;
-        for (what, before, now) in [
-            ("board", &before.board.name, &now.board.name),
-            ("model", &before.model.name, &now.model.name),
-            ("precision", &before.model.precision, &now.model.precision),
-        ] {
-            if before != now {
-                let fault = format!("chain: the {what} of the certificate before is {before}");
-                self.reasons.push(fault);
-            }
-        }
+        self.reasons
+            .extend(check::differs_from_before(&self.predicate, before));
         self.predicate.chain = Some(previous.clone());
     }
 

@@ -22,6 +22,7 @@ Examples:
   hil verify board.intoto.jsonl --trust trust.toml --elf firmware.elf
   hil verify board.intoto.jsonl --trust trust.toml --vectors suite.json --model my.mls
   hil verify board.intoto.jsonl --key lab.key.pub --rerun --page board.html
+  hil verify new.intoto.jsonl --trust trust.toml --previous old.intoto.jsonl --previous older.intoto.jsonl
 
 Exit codes:
   0   accepted
@@ -44,6 +45,9 @@ pub(crate) struct Cmd {
     certificate: PathBuf,
     #[command(flatten)]
     trust: Keys,
+    /// The certificate before it, and further ones before that: their chain is followed.
+    #[arg(long, value_name = "CERT")]
+    previous: Vec<PathBuf>,
     /// Firmware to compare with the certified one.
     #[arg(long, value_name = "FILE")]
     elf: Option<PathBuf>,
@@ -106,6 +110,7 @@ impl Cmd {
         let order = Order {
             trust: self.trust.read()?,
             certificate: self.certificate,
+            previous: self.previous,
             elf: self.elf,
             vectors: self.vectors,
             model: self.model,

@@ -17,7 +17,7 @@ pub mod trust_file;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use mambalite_hil_certificate::check::against_suite;
+use mambalite_hil_certificate::check::{against_before, against_suite};
 use mambalite_hil_certificate::hash::sha256;
 use mambalite_hil_certificate::predicate::Operator;
 use mambalite_hil_certificate::trust::Trust;
@@ -48,6 +48,8 @@ pub struct Order {
     pub vectors: Option<PathBuf>,
     /// Name or file of the model; else the shipped one with its hash.
     pub model: Option<String>,
+    /// The certificates before it, the latest first, signed by trusted keys too.
+    pub previous: Vec<PathBuf>,
     /// Whether the second implementation computes too.
     pub independent: bool,
     /// Whether the firmware is run again, on a virtual board.
@@ -82,6 +84,7 @@ pub fn run(
     };
     report.pass("certificate", describe(&certificate));
     let predicate = &certificate.predicate;
+    chain(order, predicate, &mut report)?;
     let material = Material::find(order, predicate)?;
     firmware(predicate, material.elf.as_ref(), &mut report);
     compare(predicate, &material, &mut report);
@@ -111,6 +114,34 @@ fn describe(certificate: &Certificate) -> String {
         it.identity.finished,
         it.identity.commit
     )
+}
+
+/// Each of the certificates before it is the one that the next one names.
+fn chain(order: &Order, predicate: &Predicate, report: &mut Report) -> Result<()> {
+    let mut now = predicate.clone();
+    let mut faults = Vec::new();
+    for path in &order.previous {
+        let bytes = std::fs::read(path).map_err(Error::read(path))?;
+        match bundle::verify(&String::from_utf8_lossy(&bytes), &order.trust) {
+            Ok(before) => {
+                faults.extend(against_before(&now, &before.predicate, &before.sha256));
+                now = before.predicate;
+            }
+            Err(refusal) => {
+                faults.push(format!("{}: {refusal}", path.display()));
+                break;
+            }
+        }
+    }
+    let (count, rest) = (order.previous.len(), now.chain);
+    let rest = rest.map_or("nothing is before that".to_owned(), |it| {
+        format!("{} is before that", it.id)
+    });
+    match count {
+        0 => report.leave("chain", format!("no certificate before it given; {rest}")),
+        _ => report.judge("chain", &faults, || format!("{count} before it; {rest}")),
+    }
+    Ok(())
 }
 
 /// The firmware given is the one certified.

@@ -125,6 +125,7 @@ impl Draft {
         Order {
             certificate,
             trust: Trust::in_key(key.public().clone()),
+            previous: Vec::new(),
             elf: None,
             vectors: None,
             model: None,
@@ -318,4 +319,69 @@ fn the_page_shows_the_certificate_and_escapes_it() {
     if let Some(path) = std::env::var_os("MAMBALITE_CERTIFICATE_PAGE") {
         std::fs::write(path, page).unwrap();
     }
+}
+
+/// Returns a certificate that follows another, which it writes to a folder; with the path of that.
+fn following(folder: &TempDir) -> (Draft, std::path::PathBuf) {
+    let mut before = Draft::good(Precision::W8A8);
+    before.predicate.identity.id = "1".repeat(32);
+    let path = before.write(folder).certificate;
+    let text = std::fs::read_to_string(&path).unwrap();
+    let key = SigningKey::from_seed([3; 32]);
+    let trust = Trust::in_key(key.public().clone());
+    let sha256 = bundle::verify(&text, &trust).unwrap().sha256;
+    let mut draft = Draft::good(Precision::W8A8);
+    draft.predicate.identity.started = before.predicate.identity.finished.clone();
+    draft.predicate.identity.finished = before.predicate.identity.finished.clone();
+    let id = before.predicate.identity.id;
+    draft.predicate.chain = Some(mambalite_hil_certificate::predicate::Previous { id, sha256 });
+    (draft, path)
+}
+
+#[test]
+fn a_chain_is_followed_and_a_gap_in_it_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (draft, path) = following(&folder);
+    let report = draft
+        .verify(|order| order.previous = vec![path.clone()])
+        .unwrap();
+    assert_eq!(report.exit_code(), EXIT_PASS, "{:?}", report.steps);
+    // The one before is the first: it follows nothing, not itself either.
+    let report = draft.verify(|order| order.previous = vec![path.clone(), path.clone()]);
+    let details = refused(&report.unwrap(), "chain");
+    assert!(details.contains("is the first"), "{details}");
+
+    let mut other = Draft {
+        predicate: draft.predicate.clone(),
+        suite: draft.suite.clone(),
+    };
+    other.predicate.chain.as_mut().unwrap().sha256 = "0".repeat(64);
+    let details = refused(
+        &other
+            .verify(|order| order.previous = vec![path.clone()])
+            .unwrap(),
+        "chain",
+    );
+    assert!(details.contains("with the hash 0000"), "{details}");
+
+    let mut early = Draft {
+        predicate: draft.predicate.clone(),
+        suite: draft.suite.clone(),
+    };
+    early.predicate.identity.started = "2020-01-01T00:00:00Z".to_owned();
+    let details = refused(
+        &early
+            .verify(|order| order.previous = vec![path.clone()])
+            .unwrap(),
+        "chain",
+    );
+    assert!(details.contains("began at"), "{details}");
+
+    let mut foreign = std::fs::read(&path).unwrap();
+    foreign[200] ^= 1;
+    std::fs::write(&path, foreign).unwrap();
+    let report = draft
+        .verify(|order| order.previous = vec![path.clone()])
+        .unwrap();
+    refused(&report, "chain");
 }

@@ -143,25 +143,44 @@ fn the_doctor_tells_a_newcomers_mistakes_and_is_content_without() {
     assert!(said.contains("RED  certificate"), "no checkout: {said}");
 }
 
+/// Returns the blocks of a language in a page, in order.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("```{language}\n");
+    let begun = page.split(fence.as_str()).skip(1);
+    begun
+        .filter_map(|it| it.split_once("```"))
+        .map(|it| it.0)
+        .collect()
+}
+
+/// The page of an example is followed to the letter: a folder of the template, which builds, its facts and
+/// its program, and the doctor.
 #[test]
-fn a_board_of_the_template_builds() {
+fn the_example_of_a_port_is_as_its_page_has_it() {
     if !can_run() {
         return;
     }
     let folder = repository();
-    let (code, said) = hil(&folder, &["new", "board", "new-nrf", "--chip", "nrf52840"]);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/porting-example.md");
+    let page = fs::read_to_string(page).unwrap();
+    let command = blocks(&page, "sh")[0].trim().strip_prefix("hil ").unwrap();
+    let (code, said) = hil(&folder, &command.split(' ').collect::<Vec<_>>());
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("hil boards scan"), "{said}");
+
     let boards = Boards::find(folder.path()).unwrap();
-    let board = boards.load("new-nrf").unwrap();
+    let board = boards.load("musca-b1").unwrap();
     let interrupt = Interrupt::default();
     let image = firmware::build(&boards, &board, true, &interrupt, &mut |_| ()).unwrap();
     check_fit(&board, &image, "invented", invented(6).bytes()).unwrap();
-    let lines = fs::read_to_string(boards.folder("new-nrf").join("src/main.rs")).unwrap();
-    let code = lines
-        .lines()
-        .filter(|it| !it.trim().is_empty() && !it.starts_with("//"));
-    assert!(code.count() <= 50);
+
+    let at = |name: &str| boards.folder("musca-b1").join(name);
+    let facts = fs::read_to_string(at("board.toml")).unwrap();
+    fs::write(at("board.toml"), facts + "\n" + blocks(&page, "toml")[0]).unwrap();
+    fs::write(at("src/main.rs"), blocks(&page, "rust")[0]).unwrap();
+    let (code, said) = hil(&folder, &["doctor", "musca-b1", "--soak", "5"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("12 steps green, 3 left out"), "{said}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A coordinator and an exporter of labgrid on 127.0.0.1.
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -72,8 +73,12 @@ fn install() -> Result<PathBuf, String> {
             Err(format!("{command:?}: {last}"))
         }
     };
-    let programs = venv.join("bin");
-    if !programs.join("labgrid-coordinator").is_file() {
+    let (programs, whole) = (venv.join("bin"), venv.join("whole"));
+    // Each test is a process: one installs, the others wait, and none takes what is half there.
+    let lock = File::create(target.join("labgrid-venv.lock"));
+    let lock = lock.map_err(|error| error.to_string())?;
+    lock.lock().map_err(|error| error.to_string())?;
+    if !whole.is_file() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
         let pip = [
             "-m",
@@ -85,6 +90,7 @@ fn install() -> Result<PathBuf, String> {
             "--disable-pip-version-check",
         ];
         run(Command::new(programs.join("python")).args(pip).arg(PACKAGE))?;
+        File::create(&whole).map_err(|error| error.to_string())?;
     }
     Ok(programs)
 }

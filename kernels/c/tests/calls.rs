@@ -10,7 +10,7 @@ use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::{null, null_mut};
 
-use mambalite_kernels::{Model, NoTap, Upscaler};
+use mambalite_kernels::{Model, NoTap, Plan, Upscaler};
 use mambalite_kernels_c::*;
 
 const WIDTH: usize = 5;
@@ -82,7 +82,12 @@ fn push(run: *mut Run, row: &[u8], out: &mut Vec<u8>) -> Status {
 fn a_picture_is_that_of_the_kernels() {
     let mut expected = Vec::new();
     let model = Model::parse(&FILE.0).unwrap();
-    let mut arena = vec![0; 1 << 13];
+    let mut arena = vec![
+        0;
+        Plan::new(&model, WIDTH)
+            .arena_bytes
+            .div_ceil(size_of::<u64>())
+    ];
     let mut run = Upscaler::new(&model, WIDTH, HEIGHT, &mut arena).unwrap();
     for y in 0..HEIGHT {
         let mut sink = |_: usize, row: &[u8]| expected.extend_from_slice(row);
