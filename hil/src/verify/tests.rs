@@ -325,6 +325,7 @@ fn the_page_shows_the_certificate_and_escapes_it() {
 fn following(folder: &TempDir) -> (Draft, std::path::PathBuf) {
     let mut before = Draft::good(Precision::W8A8);
     before.predicate.identity.id = "1".repeat(32);
+    before.predicate.chain = None;
     let path = before.write(folder).certificate;
     let text = std::fs::read_to_string(&path).unwrap();
     let key = SigningKey::from_seed([3; 32]);
