@@ -3,8 +3,8 @@
 use std::path::Path;
 
 pub use mambalite::fit::HALO as HALO_DEFAULT;
-pub use mambalite::fit::memory::arena_needed;
-use mambalite::fit::memory::{SIDE_MAX, width_max};
+use mambalite::fit::memory::SIDE_MAX;
+pub use mambalite::fit::memory::{arena_needed, width_max};
 use mambalite::upscale::Executor;
 use mambalite_kernels::{Model, TileGrid};
 

@@ -82,15 +82,7 @@ fn virtual_boards() -> Result<Vec<String>> {
 
 /// Returns the command that runs the harness.
 fn hil(arguments: &[&str]) -> Command {
-    let mut command = process::cargo();
-    command.args([
-        "run",
-        "--quiet",
-        "--locked",
-        "--package",
-        "mambalite-hil",
-        "--",
-    ]);
+    let mut command = process::cargo_run("mambalite-hil");
     command.args(arguments);
     command
 }

@@ -25,32 +25,14 @@ pub(crate) fn run(input: Option<&Path>, board: &str) -> Result<()> {
     }
     let root = repository::root();
     let out = repository::target().join("demo");
-    let mut picture = process::cargo();
-    picture.args([
-        "run",
-        "--locked",
-        "--quiet",
-        "--package",
-        "mambalite-demo-picture",
-        "--",
-    ]);
+    let mut picture = process::cargo_run("mambalite-demo-picture");
     picture.arg("--out").arg(&out);
     if let Some(input) = input {
         picture.arg("--input").arg(std::path::absolute(input)?);
     }
     process::run(&mut picture, &root)?;
 
-    let mut hil = process::cargo();
-    hil.args([
-        "run",
-        "--locked",
-        "--quiet",
-        "--package",
-        "mambalite-hil",
-        "--bin",
-        "hil",
-        "--",
-    ]);
+    let mut hil = process::cargo_run("mambalite-hil");
     hil.args(["run", "--board", board]);
     hil.arg("--input").arg(out.join("input.png"));
     hil.arg("--ground-truth").arg(out.join("ground-truth.png"));

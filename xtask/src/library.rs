@@ -161,15 +161,7 @@ fn is_release_of(release: &str, version: &str) -> bool {
 /// Writes down the public interfaces, or compares them; false if this compiler's form of them cannot
 /// be read.
 pub(crate) fn api(check: bool) -> Result<bool> {
-    let mut command = process::cargo();
-    command.args([
-        "run",
-        "--locked",
-        "--quiet",
-        "--package",
-        "mambalite-api",
-        "--",
-    ]);
+    let mut command = process::cargo_run("mambalite-api");
     command.args(check.then_some("--check"));
     let status = command.current_dir(repository::root()).status();
     match status.context("start cargo")?.code() {

@@ -14,6 +14,13 @@ pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// Returns the command that runs the program of a package of the workspace; its arguments come last.
+pub(crate) fn cargo_run(package: &str) -> Command {
+    let mut command = cargo();
+    command.args(["run", "--locked", "--quiet", "--package", package, "--"]);
+    command
+}
+
 /// Returns the first line that a program prints, if it runs and succeeds.
 pub(crate) fn first_line(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;

@@ -18,9 +18,8 @@ pub(crate) fn run(check: bool) -> Result<()> {
         let vectors = folder.join("vectors");
         fs::create_dir_all(&vectors).with_context(|| format!("make {}", vectors.display()))?;
         for precision in PRECISIONS {
-            let mut hil = process::cargo();
-            hil.args(["run", "--locked", "--quiet", "--package", "mambalite-hil"]);
-            hil.args(["--bin", "hil", "--", "vectors", "--precision", precision]);
+            let mut hil = process::cargo_run("mambalite-hil");
+            hil.args(["vectors", "--precision", precision]);
             hil.arg("--model").arg(name);
             hil.arg(if check { "--check" } else { "--out" });
             hil.arg(vectors.join(format!("{precision}.json")));

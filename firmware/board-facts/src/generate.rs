@@ -41,6 +41,21 @@ pub enum BuildError {
     },
 }
 
+/// Puts a linker script of a package where the linker finds it.
+///
+/// # Errors
+/// If it is not run by cargo, or the file cannot be copied.
+pub fn place_script(script: &str) -> Result<(), BuildError> {
+    println!("cargo::rerun-if-changed={script}");
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    fs::copy(script, out.join(script)).map_err(|source| BuildError::File {
+        path: script.into(),
+        source,
+    })?;
+    println!("cargo::rustc-link-search={}", out.display());
+    Ok(())
+}
+
 /// Does all the work of the build script of a board.
 ///
 /// Reads `board.toml` beside the manifest, writes `memory.x`, `build-id.x` and `board.rs` to

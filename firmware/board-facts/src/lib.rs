@@ -7,4 +7,4 @@ mod facts;
 mod generate;
 
 pub use facts::{Facts, FactsError, Memory, ModelRegion, Precision, Virtual};
-pub use generate::{BuildError, build, build_id_script, constants, memory_script};
+pub use generate::{BuildError, build, build_id_script, constants, memory_script, place_script};

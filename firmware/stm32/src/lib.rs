@@ -13,6 +13,7 @@ pub mod clock;
 mod pin;
 #[cfg_attr(feature = "f4", path = "usart_v2.rs")]
 #[cfg_attr(not(feature = "f4"), path = "usart_v4.rs")]
+mod registers;
 mod usart;
 
 pub use stm32_metapac as pac;

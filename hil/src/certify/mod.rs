@@ -129,6 +129,12 @@ pub fn run(
     let source = Source::inspect(&order.repository)?;
     let stands = stands(order, boards)?;
     let files = models(order)?;
+    for (stand, file) in stands
+        .iter()
+        .flat_map(|it| files.iter().map(move |file| (it, file)))
+    {
+        stand.check_precision(&order.model, file.model().precision())?;
+    }
     let previous = match &order.previous {
         Some(path) => Some(files::previous(path, &order.trust)?),
         None => None,

@@ -22,7 +22,7 @@ use super::{boards, rigs};
 
 /// Folder of the certificates where none is named: one that git ignores, so that they do not make the
 /// source dirty.
-const OUT: &str = "target/certificates";
+pub(super) const OUT: &str = "target/certificates";
 
 /// Name of the key in the folder of the state.
 const KEY: &str = "certify.key";

@@ -17,12 +17,10 @@ use mambalite_kernels::Precision;
 use serde::Serialize;
 
 use super::boards::{self, Bench};
+use super::certify::OUT;
 use super::output::Output;
 use super::progress::Bars;
 use super::run::{command_line, precision_parser};
-
-/// Folder of the certificate where none is named; git ignores it.
-const OUT: &str = "target/certificates";
 
 const EXAMPLES: &str = "\
 Examples:

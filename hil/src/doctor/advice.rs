@@ -171,7 +171,7 @@ fn of_the_network(step: Step) -> (&'static str, &'static str) {
             "rare faults: noise on the line, a race with an interrupt, a supply that sags, heat",
             "hil run on the same picture names layer and element; try a lower clock and a shorter wire",
         ),
-        // All others are below.
+        // The certificate: every other step has its words here or in `usual`.
         _ => (
             "the evidence is not complete",
             "the reasons are above; commit the source first, then docs/certification.md",

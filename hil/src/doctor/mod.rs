@@ -28,7 +28,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::firmware::{self, Image};
 use crate::flasher::check_fit;
-use crate::geometry::arena_needed;
+use crate::geometry::{arena_needed, width_max};
 use crate::interrupt::Interrupt;
 use crate::inventory::{self, Rig};
 use crate::link::Link;
@@ -49,8 +49,8 @@ pub use gate::Gate;
 pub use ladder::{Colour, Fall, Finding, Ladder, Sign, Trouble};
 pub use step::Step;
 
-/// Widths of the picture, LR pixels: the first that the arena holds is taken.
-const WIDTHS: [usize; 5] = [48, 32, 24, 16, 8];
+/// Width of the picture, LR pixels; less where the arena holds less.
+const WIDTH: usize = 48;
 
 /// Rows of the picture: more than a board can hold unworked.
 const HEIGHT: usize = 60;
@@ -167,17 +167,19 @@ impl Doctor<'_> {
         self.watch.end();
         check_fit(board, &image, &order.model, self.file.bytes())?;
         let model = self.file.model();
-        let fits = |width: &&usize| arena_needed(&model, **width) <= board.arena_bytes as usize;
-        let width = WIDTHS.iter().find(fits).ok_or_else(|| Error::Model {
-            model: order.model.clone(),
-            cause: format!(
-                "a row of {} pixels takes {} bytes of the arena, which has {}",
-                WIDTHS.last().copied().unwrap_or_default(),
-                arena_needed(&model, WIDTHS.last().copied().unwrap_or_default()),
-                board.arena_bytes
-            ),
-        })?;
-        let picture = pattern((*width, HEIGHT), model.config().channels)?;
+        self.stand.check_precision(&order.model, order.precision)?;
+        let width = width_max(&model, board.arena_bytes as usize).min(WIDTH);
+        if width == 0 {
+            return Err(Error::Model {
+                model: order.model.clone(),
+                cause: format!(
+                    "a row of one pixel takes {} bytes of the arena, which has {}",
+                    arena_needed(&model, 1),
+                    board.arena_bytes
+                ),
+            });
+        }
+        let picture = pattern((width, HEIGHT), model.config().channels)?;
         let seen = match board.memory() {
             Some(memory) => format!(
                 "{} of {} bytes of flash, model {} of {}",
@@ -199,11 +201,10 @@ impl Doctor<'_> {
         picture: &Picture,
         ladder: &mut Ladder<'_>,
     ) -> Result<(), Box<Fall>> {
-        let empty = scratch::Scratch::new(usize::MAX);
-        let log = empty
+        let folder = scratch::Scratch::new(usize::MAX)
             .map_err(Error::write(&std::env::temp_dir()))
             .map_err(|error| Fall::new(Step::Probe, error))?;
-        let started = self.start(image, &log.path().join("log"));
+        let started = self.start(image, &folder.path().join("log"));
         let (mut bench, link) = started.map_err(|error| {
             let step = step_of(self.watch.stage(), &error);
             for (below, sign) in self.signs(image).into_iter().filter(|it| it.0 < step) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mambalite_kernels::Precision;
+
 use super::{Order, golden};
 use crate::backend::Wanted;
 use crate::bench;
@@ -92,6 +94,25 @@ impl Stand {
     ) -> Result<()> {
         bench::check_identity(info, &self.board, build_id, model_sha256)?;
         self.check_uid(info)
+    }
+
+    /// Checks that the board's firmware is built for a model's precision.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with the mend.
+    pub(crate) fn check_precision(&self, model: &str, precision: Precision) -> Result<()> {
+        let memory = self.board.memory();
+        if memory.is_none_or(|memory| memory.runs(precision)) {
+            return Ok(());
+        }
+        Err(Error::Model {
+            model: model.to_owned(),
+            cause: format!(
+                "the firmware of `{}` is built without {precision}; take another --precision, or add \
+                 it to `precisions` in its board.toml",
+                self.board.name
+            ),
+        })
     }
 
     /// Checks that a board has the number that the rig file states, if it states one.

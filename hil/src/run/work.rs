@@ -7,7 +7,7 @@ use mambalite_kernels::{Config, Model, Plan};
 use super::Order;
 use super::stand::Stand;
 use super::task::{self, Task};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::geometry;
 use crate::link::Counters;
 use crate::reference::References;
@@ -41,18 +41,7 @@ impl<'a> Work<'a> {
     /// Checks that the firmware of a rig's board runs the model's precision, and that every picture fits
     /// the board's memory.
     pub(super) fn check_fit(&self, order: &Order, stand: &Stand) -> Result<()> {
-        let precision = self.model.precision();
-        let memory = stand.board.memory();
-        if memory.is_some_and(|memory| !memory.runs(precision)) {
-            return Err(Error::Model {
-                model: order.model.clone(),
-                cause: format!(
-                    "the firmware of `{}` is built without {precision}; take another --precision, or \
-                     add it to `precisions` in its board.toml",
-                    stand.board.name
-                ),
-            });
-        }
+        stand.check_precision(&order.model, self.model.precision())?;
         for task in &self.tasks {
             let size = (task.lr.width(), task.lr.height());
             geometry::check(&stand.board, self.model, &task.path, size, order.executor)?;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use toml_edit::{Array, DocumentMut, Item, Table, value};
+use mambalite::fit::emit::{number, set};
+use toml_edit::{Array, DocumentMut, Item};
 
 use super::chip::Division;
 use super::{Made, Order, ScaffoldError};
@@ -156,8 +157,8 @@ fn facts_of(text: &str, order: &Order<'_>, division: &Division) -> Result<String
     ] {
         let table = root.get_mut(name).and_then(Item::as_table_mut);
         let table = table.ok_or_else(|| format!("its board.toml has no table `{name}`"))?;
-        set(table, first, hexadecimal(at));
-        set(table, second, hexadecimal(length));
+        set(table, first, number(at as usize));
+        set(table, second, number(length as usize));
     }
     // Another board's clock is that of its serial port.
     if order.from.is_none()
@@ -166,26 +167,6 @@ fn facts_of(text: &str, order: &Order<'_>, division: &Division) -> Result<String
         set(table, "clock-hz", i64::from(chip.clock_hz));
     }
     Ok(facts.to_string())
-}
-
-/// Sets a key; what stands around an old value stays.
-fn set(table: &mut Table, key: &str, new: impl Into<toml_edit::Value>) {
-    match table.get_mut(key).and_then(Item::as_value_mut) {
-        Some(old) => {
-            let decor = old.decor().clone();
-            *old = new.into();
-            *old.decor_mut() = decor;
-        }
-        None => drop(table.insert(key, value(new))),
-    }
-}
-
-/// Returns a number that is written in hexadecimal.
-fn hexadecimal(number: u32) -> toml_edit::Value {
-    let text = format!("{number:#x}");
-    // It is a number of TOML; the decimal one is as right.
-    text.parse()
-        .unwrap_or_else(|_| toml_edit::Value::from(i64::from(number)))
 }
 
 #[cfg(test)]

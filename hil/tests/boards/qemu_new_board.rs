@@ -175,6 +175,11 @@ fn the_example_of_a_port_is_as_its_page_has_it() {
     check_fit(&board, &image, "invented", invented(6).bytes()).unwrap();
 
     let at = |name: &str| boards.folder("musca-b1").join(name);
+    let template = fs::read_to_string(at("src/main.rs")).unwrap();
+    let of_template = template
+        .lines()
+        .filter(|it| !it.trim().is_empty() && !it.starts_with("//"));
+    assert!(of_template.count() <= 50);
     let facts = fs::read_to_string(at("board.toml")).unwrap();
     fs::write(at("board.toml"), facts + "\n" + blocks(&page, "toml")[0]).unwrap();
     fs::write(at("src/main.rs"), blocks(&page, "rust")[0]).unwrap();

@@ -1,4 +1,4 @@
-//! The `board.toml` of a choice.
+//! The `board.toml` of a choice, and how its keys are set.
 
 use mambalite_firmware_board_facts::Facts;
 use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
@@ -51,7 +51,7 @@ pub fn configuration(board: &Board, row: &Row) -> Result<String, FitError> {
 }
 
 /// Sets a key; what stands around an old value stays.
-fn set(table: &mut Table, key: &str, new: impl Into<Value>) {
+pub fn set(table: &mut Table, key: &str, new: impl Into<Value>) {
     match table.get_mut(key).and_then(Item::as_value_mut) {
         Some(old) => {
             let decor = old.decor().clone();
@@ -63,7 +63,8 @@ fn set(table: &mut Table, key: &str, new: impl Into<Value>) {
 }
 
 /// Returns a number of bytes or an address in hexadecimal, as board files have them.
-fn number(bytes: usize) -> Value {
+#[must_use]
+pub fn number(bytes: usize) -> Value {
     let text = format!("{bytes:#x}");
     // It is a number of TOML; the decimal one is as right.
     text.parse().unwrap_or_else(|_| Value::from(bytes as i64))
