@@ -29,8 +29,9 @@ const NEEDED: [Purpose; 11] = [
     Purpose::RemoteSerial,
 ];
 
-/// The harness with debug probes: a large build that no other suite needs.
-const PROBE: [&str; 4] = ["--package", "mambalite-hil", "--features", "probe"];
+/// All of the workspace, and the harness with debug probes. Every command names the same: cargo compiles
+/// anew what another choice of packages and features gives other features.
+const EVERYTHING: [&str; 3] = ["--workspace", "--features", "mambalite-hil/probe"];
 
 /// What to do about a tool of the developers that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,7 +199,11 @@ fn instruction_counts() -> Result<Counts> {
 
 /// Returns the suites of cargo of a part.
 fn suites(part: Part, nextest: bool) -> Vec<(&'static str, Command)> {
-    let profile = |profile| cargo(&["nextest", "run", "--workspace", "--profile", profile]);
+    let profile = |profile| {
+        let mut command = cargo(&["nextest", "run", "--profile", profile]);
+        command.args(EVERYTHING);
+        command
+    };
     match part {
         Part::Embedded => vec![("firmware on the host", cargo(&["test", "--all-targets"]))],
         Part::Boards if nextest => vec![("tests with boards", profile("hil"))],
@@ -209,13 +214,11 @@ fn suites(part: Part, nextest: bool) -> Vec<(&'static str, Command)> {
                 true => profile("ci"),
                 false => without_nextest(),
             };
-            let documentation = cargo(&["test", "--workspace", "--doc"]);
-            let mut probe = cargo(&["test", "--no-fail-fast"]);
-            probe.args(PROBE).args(["--lib", "probe::"]);
+            let mut documentation = cargo(&["test", "--doc"]);
+            documentation.args(EVERYTHING);
             vec![
                 ("tests", tests),
                 ("tests of the documentation", documentation),
-                ("tests with debug probes", probe),
             ]
         }
     }
@@ -223,13 +226,14 @@ fn suites(part: Part, nextest: bool) -> Vec<(&'static str, Command)> {
 
 /// One test at a time: the virtual boards are among them.
 fn without_nextest() -> Command {
-    let words = "test --workspace --no-fail-fast --lib --bins --tests --";
-    let mut command = cargo(&words.split(' ').collect::<Vec<_>>());
+    let mut command = cargo(&["test", "--no-fail-fast"]);
+    command.args(EVERYTHING);
+    command.args(["--lib", "--bins", "--tests", "--"]);
     command.args(["--show-output", "--test-threads=1"]);
     command
 }
 
-/// Checks the format, what `tidy` does, and lints both workspaces and what the feature of probes adds.
+/// Checks the format, what `tidy` does, and lints both workspaces, the harness with and without probes.
 fn lint(strictness: Strictness) -> Result<()> {
     let (root, firmware) = (&repository::root(), &repository::firmware());
     if has("fmt", strictness)? {
@@ -241,12 +245,16 @@ fn lint(strictness: Strictness) -> Result<()> {
     if !has("clippy", strictness)? {
         return Ok(());
     }
-    let all = ["clippy", "--all-targets", "--", "-D", "warnings"];
-    process::run(&mut cargo(&all), root)?;
-    process::run(&mut cargo(&all), firmware)?;
-    let mut probe = cargo(&["clippy", "--lib", "--tests"]);
-    probe.args(PROBE).args(["--", "-D", "warnings"]);
-    process::run(&mut probe, root)
+    let clippy = |options: &[&str]| {
+        let mut command = cargo(&["clippy"]);
+        command.args(options).args(["--", "-D", "warnings"]);
+        command
+    };
+    let mut everything = EVERYTHING.to_vec();
+    everything.push("--all-targets");
+    process::run(&mut clippy(&everything), root)?;
+    process::run(&mut clippy(&["--workspace", "--lib", "--bins"]), root)?;
+    process::run(&mut clippy(&["--all-targets"]), firmware)
 }
 
 /// Runs a test suite to the end, whatever fails on the way.

@@ -1,10 +1,12 @@
 //! The tables, and how an older file becomes one of today.
 
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use super::HistoryError;
+use super::{BUSY_TIMEOUT, HistoryError};
 
 /// One step for each version of the schema; `user_version` counts those done. A step that was
 /// released is never changed.
@@ -83,6 +85,9 @@ CREATE TABLE measurement (
 ) STRICT, WITHOUT ROWID;
 "];
 
+/// Time between two attempts to switch the write-ahead log on.
+const AGAIN: Duration = Duration::from_millis(10);
+
 /// Newest schema known.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
@@ -92,7 +97,8 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Hi
         path: path.to_owned(),
         cause,
     };
-    let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
+    use_write_ahead_log(connection).map_err(fail)?;
+    let pragmas = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
     connection.execute_batch(pragmas).map_err(fail)?;
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -115,4 +121,20 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Hi
         .pragma_update(None, "user_version", VERSION)
         .map_err(fail)?;
     transaction.commit().map_err(fail)
+}
+
+/// Switches the write-ahead log on. SQLite's own time-out does not hold for that: where several programs
+/// make a database at once, all but the first are refused and have to ask again.
+fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode = WAL;") {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => thread::sleep(AGAIN),
+            outcome => return outcome,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }

@@ -140,6 +140,20 @@ fn several_programs_record_at_once() {
 }
 
 #[test]
+fn several_programs_make_a_history_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for it in 0..20 {
+        let path = folder.path().join(format!("{it}.sqlite"));
+        std::thread::scope(|scope| {
+            let programs = [(); 8].map(|()| scope.spawn(|| History::open(&path).map(drop)));
+            for program in programs {
+                program.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
+#[test]
 fn a_file_of_a_later_program_or_of_none_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = place(&folder);
