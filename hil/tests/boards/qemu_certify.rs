@@ -1,4 +1,6 @@
-//! A virtual board certified, and the certificate verified, once more in the emulator too.
+//! Every virtual board certified in every precision, and the certificates verified, once more in the
+//! emulator too. The M4F is in every run of the tests; the others take minutes each, for their firmware is
+//! built twice: `cargo nextest run -p mambalite-hil --profile hil --run-ignored only`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,11 +15,36 @@ use mambalite_hil::observer::Silent;
 use mambalite_hil::state::State;
 use mambalite_hil_certificate::key::{SigningKey, public_path};
 use mambalite_hil_certificate::trust::Trust;
+use mambalite_hil_toolchain::find_program;
 use mambalite_kernels::Precision;
 
-use crate::qemu_run::can_run;
+use crate::{jetson, qemu_run};
 
-const BOARD: &str = "qemu-mps2-an386";
+const ALL: [Precision; 3] = [Precision::W8A8, Precision::W8A16, Precision::F32];
+
+/// Boards and the precisions that they are certified in.
+const CERTIFIED: [(&str, &[Precision]); 8] = [
+    (M3, &ALL),
+    (M4F, &ALL),
+    (M7, &ALL),
+    (M33, &ALL),
+    (M55, &ALL),
+    // A row of the vectors has 64 pixels, for which its arena has no room in the others.
+    (STM32, &[Precision::W8A8]),
+    (RISCV, &ALL),
+    (JETSON, &ALL),
+];
+const M3: &str = "qemu-mps2-an385";
+const M4F: &str = "qemu-mps2-an386";
+const M7: &str = "qemu-mps2-an500";
+const M33: &str = "qemu-mps2-an505";
+const M55: &str = "qemu-mps3-an547";
+const STM32: &str = "qemu-netduinoplus2";
+const RISCV: &str = "qemu-riscv32-virt";
+const JETSON: &str = jetson::BOARD;
+
+/// Boards without the operator checks: no certificate can say what these have shown.
+const WITHOUT_CHECKS: [&str; 1] = ["qemu-mps2-an386-small"];
 
 /// Makes a repository with nothing beside its commit: this one may have, while one works on it.
 fn clean_repository(folder: &Path) {
@@ -35,15 +62,15 @@ fn clean_repository(folder: &Path) {
     }
 }
 
-/// Certifies the board with the shipped model in 8 bits.
-fn certify(folder: &Path, key: SigningKey) -> Outcome {
+/// Certifies a board with the shipped model.
+fn certify(folder: &Path, board: &str, precisions: &[Precision], key: SigningKey) -> Vec<Outcome> {
     let repository = folder.join("repository");
     clean_repository(&repository);
     let order = Order {
         rigs: Vec::new(),
-        boards: vec![BOARD.to_owned()],
+        boards: vec![board.to_owned()],
         model: registry::DEFAULT.to_owned(),
-        precisions: vec![Precision::W8A8],
+        precisions: precisions.to_vec(),
         vectors: None,
         soak: 3,
         waivers: Vec::new(),
@@ -57,37 +84,50 @@ fn certify(folder: &Path, key: SigningKey) -> Outcome {
         state: State::at(folder.join("state")),
         command: "a test".to_owned(),
     };
-    let boards = Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     let mut outcomes = Vec::new();
-    certify::run(&order, &boards, &Interrupt::default(), &Silent, &mut |it| {
-        outcomes.push(it.clone());
-    })
+    certify::run(
+        &order,
+        &boards(),
+        &Interrupt::default(),
+        &Silent,
+        &mut |it| {
+            outcomes.push(it.clone());
+        },
+    )
     .unwrap();
-    assert_eq!(outcomes.len(), 1);
-    outcomes.remove(0)
+    outcomes
 }
 
-#[test]
-fn a_board_is_certified_and_the_certificate_verified() {
-    if !can_run() {
-        return;
-    }
+fn boards() -> Boards {
+    Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// Certifies a board in its precisions, and verifies what that gives in a program of its own.
+fn certified_and_verified(board: &str) {
+    let (_, precisions) = CERTIFIED.iter().find(|(name, _)| *name == board).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.key");
     let key = SigningKey::generate().unwrap();
     key.write(&path).unwrap();
-    let outcome = certify(folder.path(), key);
-    assert!(outcome.is_signed(), "{:#?}", outcome.reasons);
-    assert_eq!(outcome.exit_code, EXIT_PASS);
-    let it = &outcome.predicate;
-    assert_eq!(it.board.core, "cortex-m4f");
-    assert!(it.board.clock_hz.is_some() && it.board.emulator.is_some());
-    assert!(it.toolchain.linker_scripts.len() > 1, "{:?}", it.toolchain);
-    assert!(!it.accumulators.is_empty() && it.ulp.is_none());
-
+    let outcomes = certify(folder.path(), board, precisions, key);
+    assert_eq!(outcomes.len(), precisions.len());
+    let core = boards().load(board).unwrap().core;
+    for (outcome, precision) in outcomes.iter().zip(*precisions) {
+        assert!(outcome.is_signed(), "{:#?}", outcome.reasons);
+        assert_eq!(outcome.exit_code, EXIT_PASS);
+        let it = &outcome.predicate;
+        assert_eq!(it.board.core, core);
+        assert!(it.board.emulator.is_some());
+        // Sums have no bound to come near in floating point, and whole numbers no units in the last place.
+        let is_float = *precision == Precision::F32;
+        assert_eq!(
+            (it.accumulators.is_empty(), it.ulp.is_some()),
+            (is_float, is_float)
+        );
+    }
     let verified = Command::new(env!("CARGO_BIN_EXE_hil"))
         .arg("verify")
-        .arg(&outcome.path)
+        .args(outcomes.iter().map(|it| &it.path))
         .arg("--key")
         .arg(public_path(&path))
         .arg("--rerun")
@@ -103,4 +143,81 @@ fn a_board_is_certified_and_the_certificate_verified() {
         Some(EXIT_PASS.into()),
         "{lines}{words}"
     );
+}
+
+/// Tells whether a board with QEMU's Arm or RISC-V machines can be run here.
+fn can_run(board: &str) -> bool {
+    let is_riscv = board == RISCV;
+    if is_riscv && find_program("qemu-system-riscv32").is_none() {
+        println!("SKIP {board}: qemu-system-riscv32 is not installed");
+        return false;
+    }
+    qemu_run::can_run()
+}
+
+fn certified_in_qemu(board: &str) {
+    if can_run(board) {
+        certified_and_verified(board);
+    }
+}
+
+#[test]
+#[ignore = "minutes; see above"]
+fn a_cortex_m3_is_certified() {
+    certified_in_qemu(M3);
+}
+
+#[test]
+fn a_cortex_m4f_is_certified() {
+    certified_in_qemu(M4F);
+}
+
+#[test]
+#[ignore = "minutes; see above"]
+fn a_cortex_m7_is_certified() {
+    certified_in_qemu(M7);
+}
+
+#[test]
+#[ignore = "minutes; see above"]
+fn a_cortex_m33_is_certified() {
+    certified_in_qemu(M33);
+}
+
+#[test]
+#[ignore = "minutes; see above"]
+fn a_cortex_m55_is_certified() {
+    certified_in_qemu(M55);
+}
+
+#[test]
+#[ignore = "minutes; see above"]
+fn an_stm32_is_certified() {
+    certified_in_qemu(STM32);
+}
+
+#[test]
+#[ignore = "minutes; see above"]
+fn a_risc_v_core_is_certified() {
+    certified_in_qemu(RISCV);
+}
+
+#[test]
+#[ignore = "minutes; see above"]
+fn a_jetson_is_certified() {
+    if jetson::can_run() {
+        certified_and_verified(JETSON);
+    }
+}
+
+#[test]
+fn no_virtual_board_is_left_out() {
+    let boards = boards();
+    let names = boards.names().unwrap();
+    let is_virtual = |name: &&String| boards.load(name).unwrap().is_virtual();
+    let found: Vec<_> = names.iter().filter(is_virtual).collect();
+    let certified = CERTIFIED.iter().map(|(name, _)| *name);
+    let mut known: Vec<_> = certified.chain(WITHOUT_CHECKS).collect();
+    known.sort_unstable();
+    assert_eq!(found, known);
 }

@@ -88,12 +88,12 @@ impl Toolchain {
         command
     }
 
-    /// Returns the command that prints the packages that are linked for `target`, as JSON, from what
-    /// is on this computer; less the folder.
+    /// Returns the command that prints the packages that are linked for `target`, as JSON; less the
+    /// folder. Packages that no build here has needed yet are fetched.
     #[must_use]
     pub fn cargo_metadata(&self, target: &str) -> Command {
         let mut command = self.cargo();
-        command.args(["metadata", "--format-version", "1", "--locked", "--offline"]);
+        command.args(["metadata", "--format-version", "1", "--locked"]);
         command.args(["--filter-platform", target]);
         if *self == Self::System {
             command
