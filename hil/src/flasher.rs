@@ -273,6 +273,7 @@ mod tests {
                 origin: 0,
                 length: 96,
             },
+            probe_origin: None,
             ram: Region {
                 origin: 512,
                 length: 64,

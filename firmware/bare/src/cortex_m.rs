@@ -6,19 +6,19 @@
 )]
 
 use core::arch::global_asm;
-use core::cell::Cell;
 
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::{DCB, DWT, NVIC, Peripherals};
-use critical_section::Mutex;
 use mambalite_firmware_log as log;
+
+use crate::counter::Counter;
 
 pub(crate) use cortex_m::asm::wfi as sleep;
 pub(crate) use cortex_m::interrupt::disable as mask_interrupts;
 pub(crate) use mambalite_firmware_cortex_m::{cpuid, float_flags};
 
-/// The cycles at the last reading.
-static CYCLES: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));
+/// The counter of cycles, whose register has 32 bits.
+static CYCLES: Counter = Counter::new();
 
 /// Sets the number contract's floating point, and starts the cycle counter where there is one.
 pub(crate) fn start() {
@@ -38,19 +38,9 @@ pub fn unmask(interrupt: impl InterruptNumber) {
     unsafe { NVIC::unmask(interrupt) };
 }
 
-/// Returns the cycles since start-up, if it is read at least once in 2^32 of them: within a row of
-/// the network, and a log message, that is so. An emulator has no counter.
+/// Returns the cycles since start-up. An emulator has no counter.
 pub(crate) fn cycles() -> Option<u64> {
-    if !DWT::cycle_counter_enabled() {
-        return None;
-    }
-    Some(critical_section::with(|section| {
-        let cycles = CYCLES.borrow(section);
-        let passed = DWT::cycle_count().wrapping_sub(cycles.get() as u32);
-        let now = cycles.get() + u64::from(passed);
-        cycles.set(now);
-        now
-    }))
+    DWT::cycle_counter_enabled().then(|| CYCLES.count(DWT::cycle_count))
 }
 
 // Any fault of the core: all others escalate to this one. The handler of cortex-m-rt does not pass

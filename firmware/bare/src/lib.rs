@@ -6,6 +6,7 @@
 #![no_std]
 
 mod board;
+mod counter;
 mod fault;
 #[cfg_attr(target_arch = "arm", path = "cortex_m.rs")]
 #[cfg_attr(target_arch = "riscv32", path = "riscv.rs")]
@@ -18,8 +19,8 @@ use mambalite_firmware_image as image;
 use mambalite_firmware_log as log;
 
 pub use board::Board;
+pub use counter::Counter;
 pub use fault::set_last_words;
-#[cfg(target_arch = "arm")]
 pub use processor::unmask;
 
 /// Starts a board and serves the wire protocol for ever.

@@ -1,30 +1,33 @@
-//! RISC-V in machine mode: cycles, traps, critical sections.
+//! RISC-V in machine mode: cycles, traps, interrupts.
 
 #![expect(
     unsafe_code,
-    reason = "the function that traps go to; critical sections"
+    reason = "the function that traps go to; what ends the masking of interrupts"
 )]
 
 use mambalite_firmware_log as log;
 use mambalite_firmware_riscv::{self as core_facts, Trap};
 
-pub(crate) use core_facts::{mask_interrupts, wait_for_interrupt as sleep};
+pub(crate) use core_facts::wait_for_interrupt as sleep;
 
-/// Critical sections: interrupts are never taken, so all code is in one.
-struct AlwaysMasked;
-
-critical_section::set_impl!(AlwaysMasked);
-
-// SAFETY: there is one hart, and no interrupt is ever taken.
-unsafe impl critical_section::Impl for AlwaysMasked {
-    unsafe fn acquire() {}
-
-    unsafe fn release((): ()) {}
+/// Masks all interrupts.
+pub(crate) fn mask_interrupts() {
+    core_facts::mask_interrupts();
 }
 
-/// Masks interrupts: a pending one still ends the sleep of a board.
+/// Masks interrupts until a board unmasks one: a pending one still ends the sleep of a board.
 pub(crate) fn start() {
     mask_interrupts();
+}
+
+/// Lets the interrupt of a number below 32 through, whose handler is `riscv_interrupt`.
+///
+/// # Safety
+/// No critical section is open: this would end it.
+pub unsafe fn unmask(number: u32) {
+    core_facts::enable_interrupt(number);
+    // SAFETY: the caller's promise.
+    unsafe { core_facts::take_interrupts() };
 }
 
 /// Returns the cycles since reset.
@@ -42,7 +45,8 @@ pub(crate) fn float_flags() -> u32 {
     0
 }
 
-/// Any trap: no interrupt is taken, and no exception is expected. An overflow of the stack is one.
+/// Any trap: no exception is expected, and no interrupt that a board has no handler for. An overflow of
+/// the stack is one.
 #[unsafe(no_mangle)]
 extern "C" fn riscv_trap(trap: &Trap) -> ! {
     log::log_fault(trap);

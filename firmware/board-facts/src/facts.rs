@@ -36,7 +36,7 @@ pub struct Facts {
     /// Name of the chip as `probe-rs` has it, for a board with a debug probe.
     pub probe_chip: Option<String>,
     /// Flash of the chip.
-    pub flash: Memory,
+    pub flash: Flash,
     /// RAM of the chip.
     pub ram: Memory,
     /// Part of the flash that holds the model file.
@@ -69,6 +69,18 @@ pub struct Memory {
     pub origin: u64,
     /// Bytes.
     pub length: u64,
+}
+
+/// The flash of a chip.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Flash {
+    /// First address.
+    pub origin: u64,
+    /// Bytes.
+    pub length: u64,
+    /// First address for a debug probe, where that is another than the core's.
+    pub probe_origin: Option<u64>,
 }
 
 /// Part of the flash that holds the model file.
@@ -168,7 +180,11 @@ impl Facts {
             origin: facts.model.address,
             length: facts.model.capacity_bytes,
         };
-        inside("the model", model, facts.flash)?;
+        let flash = Memory {
+            origin: facts.flash.origin,
+            length: facts.flash.length,
+        };
+        inside("the model", model, flash)?;
         let used = facts.stack_bytes.saturating_add(facts.arena_bytes);
         inside(
             "stack and arena",
@@ -282,6 +298,18 @@ mod tests {
             Facts::parse(&text),
             Err(FactsError::Syntax { .. })
         ));
+    }
+
+    #[test]
+    fn flash_may_be_elsewhere_for_a_probe_and_ram_may_not() {
+        let with = |table: &str| {
+            let text = BOARD.replace(table, &format!("{table}\nprobe-origin = 0x10"));
+            assert_ne!(text, BOARD);
+            Facts::parse(&text).map(|it| it.flash.probe_origin)
+        };
+        assert_eq!(with("[flash]").unwrap(), Some(0x10));
+        assert_eq!(Facts::parse(BOARD).unwrap().flash.probe_origin, None);
+        assert!(matches!(with("[ram]"), Err(FactsError::Syntax { .. })));
     }
 
     #[test]

@@ -6,5 +6,5 @@
 mod facts;
 mod generate;
 
-pub use facts::{Facts, FactsError, Memory, ModelRegion, Precision, Virtual};
+pub use facts::{Facts, FactsError, Flash, Memory, ModelRegion, Precision, Virtual};
 pub use generate::{BuildError, build, build_id_script, constants, memory_script, place_script};

@@ -23,6 +23,9 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     semihosting::abort(format_args!("hard fault at {:#010x}", frame.pc()))
 }
 
+/// None: start-up code and critical sections are not ours here.
+pub(crate) const INTERRUPTS: Option<fn() -> Result<(), &'static str>> = None;
+
 /// Returns the bytes of the stack that were ever in use, and those there are.
 pub(crate) fn stack_bytes() -> Option<(u32, u32)> {
     Some((core_facts::stack_used_bytes(), core_facts::stack_bytes()))

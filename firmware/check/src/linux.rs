@@ -33,6 +33,9 @@ pub(crate) fn main() -> ExitCode {
     })
 }
 
+/// None: interrupts are the system's.
+pub(crate) const INTERRUPTS: Option<fn() -> Result<(), &'static str>> = None;
+
 /// None: the system guards the stack.
 pub(crate) fn stack_bytes() -> Option<(u32, u32)> {
     None

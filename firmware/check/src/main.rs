@@ -29,6 +29,8 @@ mod platform;
 
 mod control;
 mod float_mode;
+#[cfg(all(target_os = "none", target_arch = "riscv32"))]
+mod interrupts;
 mod options;
 mod runs;
 #[cfg(target_os = "none")]

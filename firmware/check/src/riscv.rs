@@ -5,7 +5,7 @@
 use mambalite_firmware_image as image;
 use mambalite_firmware_riscv::Trap;
 
-use crate::semihosting;
+use crate::{interrupts, semihosting};
 
 #[unsafe(no_mangle)]
 extern "C" fn riscv_main() -> ! {
@@ -19,6 +19,9 @@ extern "C" fn riscv_trap(trap: &Trap) -> ! {
         trap.cause, trap.place, trap.value
     ))
 }
+
+/// The check of interrupts.
+pub(crate) const INTERRUPTS: Option<fn() -> Result<(), &'static str>> = Some(interrupts::check);
 
 /// Returns the bytes of the stack that were ever in use, and those there are.
 pub(crate) fn stack_bytes() -> Option<(u32, u32)> {

@@ -5,12 +5,15 @@ use core::fmt;
 use mambalite_kernels_check::{self as kernels, Case, Found, Mismatch, SEEDS, golden};
 
 use crate::float_mode::{self, Mode};
+use crate::platform;
 
 /// A named run.
 #[derive(Clone, Copy)]
 pub(crate) enum Run {
     /// The floating-point mode that the program starts with.
     FloatMode,
+    /// The start-up code's way to handlers of interrupts, where it is ours.
+    Interrupts(fn() -> Result<(), &'static str>),
     /// A case or a test of the kernels.
     Kernels(kernels::Run),
 }
@@ -29,6 +32,8 @@ pub(crate) enum Outcome {
 pub(crate) enum Failure {
     /// The floating-point mode is not that of the number contract.
     Mode(Mode),
+    /// An interrupt does not come, or what it finds does not stay.
+    Interrupts(&'static str),
     /// A case without golden digests.
     NoGolden,
     /// Outputs differ from those of the reference kernels.
@@ -39,7 +44,10 @@ pub(crate) enum Failure {
 
 /// Returns all runs.
 pub(crate) fn all() -> impl Iterator<Item = Run> {
-    core::iter::once(Run::FloatMode).chain(kernels::runs().map(Run::Kernels))
+    let of_core = platform::INTERRUPTS.map(Run::Interrupts);
+    core::iter::once(Run::FloatMode)
+        .chain(of_core)
+        .chain(kernels::runs().map(Run::Kernels))
 }
 
 impl Run {
@@ -47,6 +55,7 @@ impl Run {
     pub(crate) fn operator(&self) -> &str {
         match self {
             Self::FloatMode => "float_mode",
+            Self::Interrupts(_) => "interrupts",
             Self::Kernels(kernels::Run::Case(case)) => case.name,
             Self::Kernels(kernels::Run::Test(test)) => test.op,
         }
@@ -59,6 +68,10 @@ impl Run {
                 None => Outcome::Skip,
                 Some(mode) if mode.is_default() => Outcome::Pass(None),
                 Some(mode) => Outcome::Fail(Failure::Mode(mode)),
+            },
+            Self::Interrupts(check) => match check() {
+                Ok(()) => Outcome::Pass(None),
+                Err(what) => Outcome::Fail(Failure::Interrupts(what)),
             },
             Self::Kernels(run) => {
                 if let kernels::Run::Case(case) = run
@@ -97,6 +110,7 @@ impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FloatMode => f.write_str("float_mode/start"),
+            Self::Interrupts(_) => f.write_str("interrupts/start"),
             Self::Kernels(run) => write!(f, "{run}"),
         }
     }
@@ -106,6 +120,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mode(mode) => write!(f, "{mode}"),
+            Self::Interrupts(what) => f.write_str(what),
             Self::NoGolden => write!(f, "no golden digests"),
             Self::Digest {
                 seed,

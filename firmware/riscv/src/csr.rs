@@ -6,8 +6,11 @@ use core::arch::asm;
 
 /// Bit of `mstatus`: interrupts are taken.
 const MIE: u32 = 1 << 3;
-/// Bit of `mie`: the external interrupt wakes the core.
-const MEIE: u32 = 1 << 11;
+
+/// Number of the software interrupt.
+pub const SOFTWARE: u32 = 3;
+/// Number of the external interrupt, that of a standard interrupt controller.
+pub const EXTERNAL: u32 = 11;
 
 /// Reads a counter of 64 bits: its upper half again, until no carry came between.
 macro_rules! counter {
@@ -52,16 +55,34 @@ pub fn start_counters() {
     unsafe { asm!("csrw mcountinhibit, zero", options(nostack)) };
 }
 
-/// Masks all interrupts: one that is pending and enabled still ends a `wfi`.
-pub fn mask_interrupts() {
-    // SAFETY: nothing here relies on an interrupt being taken.
-    unsafe { asm!("csrc mstatus, {}", in(reg) MIE, options(nostack)) };
+/// Masks all interrupts: one that is pending and enabled still ends a `wfi`. Returns whether they were
+/// taken before.
+pub fn mask_interrupts() -> bool {
+    let before: u32;
+    // SAFETY: nothing here relies on an interrupt being taken. As the code may touch memory for all the
+    // compiler knows, no access moves before it.
+    unsafe {
+        asm!("csrrci {}, mstatus, {mie}", out(reg) before, mie = const MIE, options(nostack));
+    }
+    before & MIE != 0
 }
 
-/// Enables the external interrupt, that of the interrupt controller.
-pub fn unmask_external() {
-    // SAFETY: it is taken only where interrupts are not masked, and then it is a trap like another.
-    unsafe { asm!("csrs mie, {}", in(reg) MEIE, options(nostack)) };
+/// Takes the interrupts that are enabled.
+///
+/// # Safety
+/// No critical section is open: this would end it.
+pub unsafe fn take_interrupts() {
+    // SAFETY: the caller's promise. As the code may touch memory for all the compiler knows, no access
+    // moves past it.
+    unsafe { asm!("csrsi mstatus, {mie}", mie = const MIE, options(nostack)) };
+}
+
+/// Enables the interrupt of a number below 32, once all that was written to devices has arrived. It is
+/// taken where interrupts are not masked, and ends a `wfi` where they are.
+pub fn enable_interrupt(number: u32) {
+    // SAFETY: what handlers share with the program lies behind critical sections, which mask all
+    // interrupts; a program without a handler masks them too, or the interrupt is a trap like another.
+    unsafe { asm!("fence", "csrs mie, {}", in(reg) 1 << number, options(nostack)) };
 }
 
 /// Sleeps until an enabled interrupt is pending.

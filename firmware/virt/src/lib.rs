@@ -37,7 +37,7 @@ impl Virt {
         let mut wire = unsafe { machine.wire() }.expect("a board has a wire");
         wire.start(machine.divider());
         machine.enable_wire_interrupt();
-        core_facts::unmask_external();
+        core_facts::enable_interrupt(core_facts::EXTERNAL);
         Self { wire, machine }
     }
 }

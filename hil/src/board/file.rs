@@ -38,7 +38,7 @@ pub(super) struct File {
     #[serde(skip_serializing_if = "Option::is_none")]
     probe_chip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    flash: Option<Region>,
+    flash: Option<Flash>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ram: Option<Region>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,6 +51,25 @@ pub(super) struct File {
     ssh: Option<Remote>,
     #[serde(skip_serializing_if = "Option::is_none")]
     loopback: Option<Loopback>,
+}
+
+/// The flash: where the core has it, and where a debug probe has it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Flash {
+    origin: u32,
+    length: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe_origin: Option<u32>,
+}
+
+impl Flash {
+    fn region(&self) -> Region {
+        Region {
+            origin: self.origin,
+            length: self.length,
+        }
+    }
 }
 
 impl From<Board> for File {
@@ -79,7 +98,11 @@ impl From<Board> for File {
                 file.stack_bytes = Some(memory.stack_bytes);
                 file.precisions = memory.precisions;
                 file.probe_chip = memory.probe_chip;
-                file.flash = Some(memory.flash);
+                file.flash = Some(Flash {
+                    origin: memory.flash.origin,
+                    length: memory.flash.length,
+                    probe_origin: memory.probe_origin,
+                });
                 file.ram = Some(memory.ram);
                 file.model = Some(memory.model);
                 file.peripherals = memory.peripherals;
@@ -107,11 +130,13 @@ impl TryFrom<File> for Board {
             || file.model.is_some()
             || !file.peripherals.is_empty()
             || file.emulator.is_some();
+        let probe_origin = file.flash.as_ref().and_then(|it| it.probe_origin);
         let reach = match (file.ssh, file.loopback) {
             (None, None) => Reach::Flash(Microcontroller {
                 stack_bytes: file.stack_bytes.ok_or_else(|| missing("stack-bytes"))?,
                 precisions: file.precisions,
-                flash: file.flash.ok_or_else(|| missing("flash"))?,
+                flash: file.flash.ok_or_else(|| missing("flash"))?.region(),
+                probe_origin,
                 ram: file.ram.ok_or_else(|| missing("ram"))?,
                 model: file.model.ok_or_else(|| missing("model"))?,
                 peripherals: file.peripherals,
@@ -208,6 +233,13 @@ fn check_memory(board: &Board, memory: &Microcontroller) -> Vec<Complaint> {
     }
     if overlap(memory.flash, memory.ram) {
         complain(&["ram"], "the ram region overlaps the flash".to_owned());
+    }
+    let end = |origin: u32| u64::from(origin) + u64::from(memory.flash.length);
+    if memory.probe_origin.is_some_and(|it| end(it) > 1 << 32) {
+        complain(
+            &["flash", "probe-origin"],
+            "flash.probe-origin and flash.length reach beyond the addresses".to_owned(),
+        );
     }
     let wanted = u64::from(board.arena_bytes) + u64::from(memory.stack_bytes);
     if wanted > u64::from(memory.ram.length) {
@@ -351,6 +383,11 @@ pub(super) mod tests {
         assert_eq!(chip, Some("STM32F446RETx"));
         let written = toml::to_string(&board).unwrap();
         assert_eq!(parse(&written).unwrap(), board);
+        let elsewhere = GOOD.replace("length = 0x20000 ", "length = 0x20000, probe-origin = 0 ");
+        let board = parse(&elsewhere).unwrap();
+        assert_eq!(board.memory().unwrap().probe_origin, Some(0));
+        let written = toml::to_string(&board).unwrap();
+        assert_eq!(parse(&written).unwrap(), board);
     }
 
     #[test]
@@ -387,6 +424,16 @@ pub(super) mod tests {
             "power of two",
         );
         refused("origin = 0,", "origin = -1,", "origin");
+        refused(
+            "origin = 0,",
+            "origin = 0, probe-origin = 0xfffe0001,",
+            "probe-origin",
+        );
+        refused(
+            "origin = 0x20000000,",
+            "origin = 0x20000000, probe-origin = 0,",
+            "probe-origin",
+        );
     }
 
     const COMPUTER: &str = r#"

@@ -60,6 +60,8 @@ pub struct Microcontroller {
     pub precisions: Option<Vec<Format>>,
     /// Memory of the firmware image, and behind it of the model.
     pub flash: Region,
+    /// First address of the flash for a debug probe, where that is another than the core's.
+    pub probe_origin: Option<u32>,
     /// Memory for data.
     pub ram: Region,
     /// Memory of the model.
@@ -213,6 +215,16 @@ impl Microcontroller {
             length: self.model.address.saturating_sub(self.flash.origin),
         }
     }
+
+    /// Returns where a debug probe writes `len` bytes that the core has at `address`, if that is another
+    /// address: RAM is where it is for both.
+    #[must_use]
+    pub fn probe_address(&self, address: u32, len: usize) -> Option<u32> {
+        let origin = self.probe_origin?;
+        let offset = address.checked_sub(self.flash.origin)?;
+        let is_flash = self.flash.holds(address, len);
+        is_flash.then(|| origin.checked_add(offset))?
+    }
 }
 
 impl Region {
@@ -332,6 +344,34 @@ mod tests {
         assert!(!region.holds(u32::MAX - 15, 17));
         assert!(!region.holds(u32::MAX - 16, 2));
         assert!(!region.holds(u32::MAX, usize::MAX / 2));
+    }
+
+    #[test]
+    fn a_probe_may_have_flash_elsewhere_and_ram_never() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("firmware/boards");
+        std::fs::create_dir_all(root.join("qemu-x")).unwrap();
+        let text = file::tests::GOOD.replace(
+            "origin = 0, length = 0x20000",
+            "origin = 0x1000, length = 0x20000, probe-origin = 0x100",
+        );
+        std::fs::write(root.join("qemu-x/board.toml"), text).unwrap();
+        let board = Boards::at(root).load("qemu-x").unwrap();
+        let mut memory = board.memory().unwrap().clone();
+        let at = |memory: &Microcontroller, address, len| memory.probe_address(address, len);
+        assert_eq!(at(&memory, 0x1000, 0x20000), Some(0x100));
+        assert_eq!(at(&memory, 0x1234, 4), Some(0x334));
+        assert_eq!(at(&memory, 0x20ffc, 4), Some(0x200fc));
+        for (address, len) in [
+            (0xfff, 4),
+            (0x20ffd, 4),
+            (0x21000, 1),
+            (memory.ram.origin, 4),
+        ] {
+            assert_eq!(at(&memory, address, len), None, "{address:#x}");
+        }
+        memory.probe_origin = None;
+        assert_eq!(at(&memory, 0x1000, 4), None);
     }
 
     #[test]

@@ -56,7 +56,13 @@ pub trait Chip {
         progress: &mut dyn FnMut(usize),
     ) -> Result<()>;
 
-    /// Fills `buffer` with the memory at `address`.
+    /// Tells whether flash holds `bytes` at `address`, by what programs it.
+    ///
+    /// # Errors
+    /// [`Error::Flash`].
+    fn is_programmed(&mut self, address: u32, bytes: &[u8]) -> Result<bool>;
+
+    /// Fills `buffer` with the memory at `address`, as the core sees it.
     ///
     /// # Errors
     /// [`Error::Probe`].
@@ -162,7 +168,18 @@ impl Probe {
         })?;
         let (id, core) = (id.clone(), board.core.clone());
         let name = format!("probe-{}", id.serial);
-        Self::start(&name, interrupt, move || attach(&id, &chip, &core))
+        let probe = Self::start(&name, interrupt, move || attach(&id, &chip, &core))?;
+        probe.set_memory(board)?;
+        Ok(probe)
+    }
+
+    /// Has the thread put flash where the probe has it.
+    fn set_memory(&self, board: &Board) -> Result<()> {
+        let memory = board.memory().cloned();
+        self.call("open the probe", move |desk, _| {
+            desk.memory = memory;
+            Ok(())
+        })
     }
 
     /// Starts the thread of a probe; `make` opens it there.
@@ -278,6 +295,7 @@ fn ended(what: &'static str) -> Error {
 
 #[cfg(feature = "probe")]
 fn attach(id: &ProbeId, chip: &str, core: &str) -> Result<Box<dyn Chip>> {
+    session::add_chips();
     let lister = probe_rs::probe::list::Lister::new();
     Ok(Box::new(session::attach(&lister, id, chip, core)?))
 }
@@ -303,9 +321,8 @@ impl Drop for Probe {
 impl Flasher for Probe {
     fn write(&mut self, address: u32, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> Result<()> {
         let bytes = bytes.to_vec();
-        let work = move |desk: &mut Desk, told: &mut dyn FnMut(usize)| {
-            desk.chip.program(address, &bytes, told)
-        };
+        let work =
+            move |desk: &mut Desk, told: &mut dyn FnMut(usize)| desk.program(address, &bytes, told);
         self.call_with("write the memory", work, progress)
     }
 
@@ -316,9 +333,8 @@ impl Flasher for Probe {
         progress: &mut dyn FnMut(usize),
     ) -> Result<()> {
         let bytes = bytes.to_vec();
-        let work = move |desk: &mut Desk, told: &mut dyn FnMut(usize)| {
-            worker::verify(&mut *desk.chip, address, &bytes, told)
-        };
+        let work =
+            move |desk: &mut Desk, told: &mut dyn FnMut(usize)| desk.verify(address, &bytes, told);
         self.call_with("read the memory back", work, progress)
     }
 

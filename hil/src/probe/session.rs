@@ -1,8 +1,11 @@
 //! A chip behind a real probe, through `probe-rs`.
 
+use std::sync::Once;
 use std::time::Duration;
 
-use probe_rs::flashing::{DownloadOptions, FlashProgress, ProgressEvent, ProgressOperation};
+use probe_rs::flashing::{
+    DownloadOptions, FlashError, FlashProgress, ProgressEvent, ProgressOperation,
+};
 use probe_rs::probe::list::{Accessibility, Lister};
 use probe_rs::probe::{DebugProbeError, DebugProbeSelector, ProbeCreationError};
 use probe_rs::rtt::{ChannelMode, Rtt, ScanRegion};
@@ -17,6 +20,12 @@ use crate::inventory::ProbeId;
 
 /// For a core to halt.
 const HALT: Duration = Duration::from_secs(1);
+
+/// Adds the chips that `probe-rs` has in a library of their own, Espressif's, and the probe in them.
+pub(super) fn add_chips() {
+    static ADDED: Once = Once::new();
+    ADDED.call_once(probe_rs_espressif::register_plugin);
+}
 
 /// A chip, attached.
 pub(super) struct Attached {
@@ -220,6 +229,22 @@ impl Chip for Attached {
         // What was right before was not programmed.
         told(share.rest());
         Ok(())
+    }
+
+    fn is_programmed(&mut self, at: u32, bytes: &[u8]) -> Result<bool> {
+        let mut loader = self.session.target().flash_loader();
+        let outcome = loader
+            .add_data(at.into(), bytes)
+            .and_then(|()| loader.verify(&mut self.session, &mut FlashProgress::empty()));
+        match outcome {
+            Ok(()) => Ok(true),
+            Err(FlashError::Verify) => Ok(false),
+            Err(error) => Err(Error::Flash {
+                address: at,
+                len: bytes.len(),
+                cause: words(&error),
+            }),
+        }
     }
 
     fn read(&mut self, address: u32, buffer: &mut [u8]) -> Result<()> {
@@ -445,6 +470,17 @@ mod tests {
         wrong.vid = "xyz".to_owned();
         let error = attach(&bench(), &wrong, CHIP, "").err().unwrap();
         assert!(error.to_string().contains("four hex digits"), "{error}");
+    }
+
+    #[test]
+    fn chips_of_espressif_are_known_by_their_names() {
+        add_chips();
+        add_chips();
+        let refused = refused("A", "esp32c6");
+        assert!(!refused.contains("names for `probe-chip`"), "{refused}");
+        let registry = probe_rs::config::Registry::from_builtin_families();
+        let chip = registry.get_target_by_name("esp32c6").unwrap();
+        assert!(chip.memory_region_by_address(0x0030_0000).is_some());
     }
 
     #[test]

@@ -67,6 +67,11 @@ impl Chip for Fake {
         Ok(())
     }
 
+    fn is_programmed(&mut self, at: u32, bytes: &[u8]) -> Result<bool> {
+        self.note("compare")?;
+        Ok(self.inside().memory[at as usize..][..bytes.len()] == *bytes)
+    }
+
     fn read(&mut self, at: u32, buffer: &mut [u8]) -> Result<()> {
         self.note("read")?;
         let inside = self.inside();
@@ -175,6 +180,38 @@ fn memory_is_written_read_back_and_counted() {
     Inspector::read(&mut probe, 66, &mut back).unwrap();
     assert_eq!(back, [2, 3, 4, 5]);
     assert_eq!(probe.registers().unwrap(), [("PC".to_owned(), 0x42)]);
+}
+
+#[test]
+fn flash_is_written_where_the_probe_has_it() {
+    let fake = Fake::new();
+    let mut probe = fake.start();
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("qemu-x");
+    std::fs::create_dir(&folder).unwrap();
+    let text = crate::board::GOOD
+        .replace("origin = 0,", "origin = 0x2000, probe-origin = 0x20,")
+        .replace("origin = 0x20000000", "origin = 0x200")
+        .replace("length = 0x10000 }", "length = 0x1e00 }")
+        .replace("arena-bytes = 0x1000", "arena-bytes = 8");
+    std::fs::write(folder.join("board.toml"), text).unwrap();
+    let boards = crate::board::Boards::at(root.path().to_owned());
+    probe.set_memory(&boards.load("qemu-x").unwrap()).unwrap();
+    // Flash, then RAM.
+    for (address, place) in [(0x2010, 0x30), (0x300, 0x300)] {
+        let bytes = [1, 2, 3, 4];
+        let mut told = 0;
+        probe.write(address, &bytes, &mut |n| told += n).unwrap();
+        assert_eq!(fake.inside().memory[place..][..4], bytes);
+        probe.verify(address, &bytes, &mut |n| told += n).unwrap();
+        assert_eq!(told, 8);
+        fake.inside().memory[place + 1] = 9;
+        let error = probe.verify(address, &bytes, &mut |_| ()).unwrap_err();
+        assert!(matches!(error, Error::Flash { .. }), "{error}");
+    }
+    // What the core sees is at the core's address.
+    fake.inside().memory[0x2010] = 7;
+    assert_eq!(probe.read_back(0x2010, 1).unwrap(), [7]);
 }
 
 #[test]

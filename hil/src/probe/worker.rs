@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Chip;
 use super::rtt::Carrier;
+use crate::board::Microcontroller;
 use crate::error::{Error, Result};
 
 /// Pause after a look at buffers in which nothing was.
@@ -22,6 +23,8 @@ pub(super) struct Desk {
     pub(super) chip: Box<dyn Chip>,
     /// RTT, where it carries the frames.
     pub(super) carrier: Option<Carrier>,
+    /// The memory, where the flash may be elsewhere for the probe.
+    pub(super) memory: Option<Microcontroller>,
 }
 
 impl Desk {
@@ -30,7 +33,46 @@ impl Desk {
         Self {
             chip,
             carrier: None,
+            memory: None,
         }
+    }
+
+    /// Makes the memory at `address`, the core's, hold `bytes`.
+    pub(super) fn program(
+        &mut self,
+        address: u32,
+        bytes: &[u8],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<()> {
+        let at = self.elsewhere(address, bytes.len()).unwrap_or(address);
+        self.chip.program(at, bytes, progress)
+    }
+
+    /// Compares the memory at `address`, the core's, with `bytes`. The core sees flash that is elsewhere
+    /// for the probe through a cache and once its boot ROM has mapped it: what programs it reads it.
+    pub(super) fn verify(
+        &mut self,
+        address: u32,
+        bytes: &[u8],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<()> {
+        let Some(at) = self.elsewhere(address, bytes.len()) else {
+            return verify(&mut *self.chip, address, bytes, progress);
+        };
+        if !self.chip.is_programmed(at, bytes)? {
+            return Err(Error::Flash {
+                address,
+                len: bytes.len(),
+                cause: "read back something else than was written".to_owned(),
+            });
+        }
+        progress(bytes.len());
+        Ok(())
+    }
+
+    /// Returns where the probe has a piece of flash, if that is elsewhere.
+    fn elsewhere(&self, address: u32, len: usize) -> Option<u32> {
+        self.memory.as_ref()?.probe_address(address, len)
     }
 
     /// Resets the chip and halts it.
@@ -74,7 +116,7 @@ pub(super) fn run(mut desk: Desk, orders: &Receiver<Work>) {
 }
 
 /// Reads `bytes.len()` bytes back and compares.
-pub(super) fn verify(
+fn verify(
     chip: &mut dyn Chip,
     address: u32,
     bytes: &[u8],
