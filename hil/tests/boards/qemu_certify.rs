@@ -125,13 +125,20 @@ fn certified_and_verified(board: &str) {
             (is_float, is_float)
         );
     }
+    for outcome in &outcomes {
+        verify(&outcome.path, &public_path(&path), folder.path());
+    }
+}
+
+/// Verifies a certificate, in the emulator too.
+fn verify(certificate: &Path, key: &Path, folder: &Path) {
     let verified = Command::new(env!("CARGO_BIN_EXE_hil"))
         .arg("verify")
-        .args(outcomes.iter().map(|it| &it.path))
+        .arg(certificate)
         .arg("--key")
-        .arg(public_path(&path))
+        .arg(key)
         .arg("--rerun")
-        .env("HIL_STATE", folder.path().join("state"))
+        .env("HIL_STATE", folder.join("state"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
         .output()
