@@ -8,18 +8,17 @@ use mambalite::registry;
 use mambalite_hil::bench::Bench;
 use mambalite_hil::board::{Board, Boards, Counter};
 use mambalite_hil::device::{Device, Extras};
-use mambalite_hil::firmware::{self, Image, find_toolchain};
+use mambalite_hil::firmware::{self, Image};
 use mambalite_hil::interrupt::Interrupt;
 use mambalite_hil::inventory::Rig;
 use mambalite_hil::link::Patience;
 use mambalite_hil::log::Line;
 use mambalite_hil::observer::{Silent, Watch};
-use mambalite_hil_toolchain::find_program;
 use mambalite_kernels::Precision;
 use object::{Object, ObjectSymbol};
 
 use crate::model::picture;
-use crate::qemu_run::{assert_pass, run};
+use crate::qemu_run::{assert_pass, can_run_on, run};
 
 /// A board with its firmware and the shipped model.
 struct Setup {
@@ -33,16 +32,7 @@ impl Setup {
     fn new(name: &str) -> Option<Self> {
         let boards = Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
         let board = boards.load(name).unwrap();
-        let program = match board.target.starts_with("riscv32") {
-            true => "qemu-system-riscv32",
-            false => "qemu-system-arm",
-        };
-        if find_program(program).is_none() {
-            println!("SKIP {name}: {program} is not installed");
-            return None;
-        }
-        if let Err(error) = find_toolchain(&board.target) {
-            println!("SKIP {name}: {error}");
+        if !can_run_on(&board) {
             return None;
         }
         let interrupt = Interrupt::default();

@@ -5,7 +5,7 @@ use std::path::Path;
 use mambalite::picture::{Color, Picture};
 use mambalite::registry;
 use mambalite::upscale::{Executor, upscale};
-use mambalite_hil::board::Boards;
+use mambalite_hil::board::{Board, Boards};
 use mambalite_hil::controls;
 use mambalite_hil::firmware::find_toolchain;
 use mambalite_hil::interrupt::Interrupt;
@@ -34,6 +34,23 @@ pub(crate) fn can_run() -> bool {
             false
         }
     }
+}
+
+/// Reports whether one virtual board can be run here; says what is missing where not.
+pub(crate) fn can_run_on(board: &Board) -> bool {
+    let program = match board.target.starts_with("riscv32") {
+        true => "qemu-system-riscv32",
+        false => "qemu-system-arm",
+    };
+    if find_program(program).is_none() {
+        println!("SKIP {}: {program} is not installed", board.name);
+        return false;
+    }
+    if let Err(error) = find_toolchain(&board.target) {
+        println!("SKIP {}: {error}", board.name);
+        return false;
+    }
+    true
 }
 
 /// Runs a picture of 24 x 20 pixels on boards.
