@@ -157,13 +157,12 @@ fn built() -> PathBuf {
 
 /// Returns the command that builds one package of the examples.
 fn cargo(target: &Target, package: &str) -> Result<Command> {
-    let mut command = program::cargo(target)?;
+    let mut command = program::cargo(target, &repository::root(), &built())?;
     command.args([
         "--locked",
         "--package",
         &format!("mambalite-example-{package}"),
     ]);
-    command.arg("--target-dir").arg(built());
     Ok(command)
 }
 

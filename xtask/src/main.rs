@@ -2,7 +2,6 @@
 
 mod bench;
 mod board;
-mod certify;
 mod check;
 mod counts;
 mod demo;
@@ -125,12 +124,6 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Certifies virtual boards in all precisions, from a clean checkout, and verifies the certificates.
-    Certify {
-        /// A board; all virtual ones that have room for the vectors if none is named.
-        #[arg(long = "board")]
-        boards: Vec<String>,
-    },
     /// Makes the suites of vectors of the shipped models, models/<name>/vectors/<precision>.json.
     Vectors {
         /// Compares with the files instead of writing them.
@@ -169,7 +162,6 @@ fn main() -> ExitCode {
         Task::Exhaustive => exhaustive::run(),
         Task::Miri => miri::run(),
         Task::Soak { runs, seed } => soak::run(runs, seed),
-        Task::Certify { boards } => certify::run(&boards),
         Task::Vectors { check } => vectors::run(check),
         Task::Tidy => tidy::run(),
     };

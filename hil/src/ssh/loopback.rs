@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mambalite_hil_toolchain::{apt_install, find_program};
+use mambalite_hil_toolchain::{LINUX_LIBRARIES, apt_install, find_program};
 
 use super::connection::Destination;
 use super::tree::Tree;
@@ -26,8 +26,7 @@ const SERVER_FOLDER: &str = "/run/sshd";
 const KEYGEN: &str = "ssh-keygen";
 /// Runs programs of the other processor.
 pub(crate) const EMULATOR: &str = "qemu-aarch64-static";
-/// Where the libraries of that processor are, and two that the agent needs; by their packages.
-const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
+/// Libraries of that processor that the agent needs; by their packages.
 const LIBRARY_PACKAGES: [(&str, &str); 2] = [
     ("lib/libc.so.6", "libc6-arm64-cross"),
     ("lib/libgcc_s.so.1", "libgcc-s1-arm64-cross"),
@@ -69,7 +68,7 @@ pub fn missing_packages() -> Vec<&'static str> {
             packages.push(package);
         }
     }
-    let is_there = |file: &str| Path::new(LIBRARIES).join(file).is_file();
+    let is_there = |file: &str| Path::new(LINUX_LIBRARIES).join(file).is_file();
     let missing = LIBRARY_PACKAGES.iter().filter(|(file, _)| !is_there(file));
     packages.extend(missing.map(|(_, package)| package));
     packages
@@ -152,7 +151,7 @@ impl Loopback {
         let emulator = self.emulator.display().to_string();
         // The stand-in for a GPU's driver, if there is one, is copied there.
         let drivers = format!("LD_LIBRARY_PATH={}", self.home());
-        let words = ["-cpu", &self.cpu, "-L", LIBRARIES, "-E", &drivers].map(str::to_owned);
+        let words = ["-cpu", &self.cpu, "-L", LINUX_LIBRARIES, "-E", &drivers].map(str::to_owned);
         [vec![emulator], words.to_vec()].concat()
     }
 

@@ -1,13 +1,12 @@
 //! Every virtual board certified in every precision, and the certificates verified, once more in the
-//! emulator too. The M4F is in every run of the tests; the others take minutes each, for their firmware is
-//! built twice: `cargo nextest run -p mambalite-hil --profile hil --run-ignored only`.
+//! emulator too. Boards whose firmware is of one target go together: that is built anew but once.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use mambalite::registry;
-use mambalite_hil::board::Boards;
+use mambalite_hil::board::{Board, Boards};
 use mambalite_hil::certify::{self, Order, Outcome};
 use mambalite_hil::error::EXIT_PASS;
 use mambalite_hil::interrupt::Interrupt;
@@ -62,13 +61,18 @@ fn clean_repository(folder: &Path) {
     }
 }
 
-/// Certifies a board with the shipped model.
-fn certify(folder: &Path, board: &str, precisions: &[Precision], key: SigningKey) -> Vec<Outcome> {
+/// Certifies boards with the shipped model.
+fn certify(
+    folder: &Path,
+    boards: &[&str],
+    precisions: &[Precision],
+    key: SigningKey,
+) -> Vec<Outcome> {
     let repository = folder.join("repository");
     clean_repository(&repository);
     let order = Order {
         rigs: Vec::new(),
-        boards: vec![board.to_owned()],
+        boards: boards.iter().map(|&it| it.to_owned()).collect(),
         model: registry::DEFAULT.to_owned(),
         precisions: precisions.to_vec(),
         vectors: None,
@@ -87,7 +91,7 @@ fn certify(folder: &Path, board: &str, precisions: &[Precision], key: SigningKey
     let mut outcomes = Vec::new();
     certify::run(
         &order,
-        &boards(),
+        &inventory(),
         &Interrupt::default(),
         &Silent,
         &mut |it| {
@@ -98,41 +102,47 @@ fn certify(folder: &Path, board: &str, precisions: &[Precision], key: SigningKey
     outcomes
 }
 
-fn boards() -> Boards {
+fn inventory() -> Boards {
     Boards::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// Certifies a board in its precisions, and verifies what that gives in a program of its own.
-fn certified_and_verified(board: &str) {
-    let (_, precisions) = CERTIFIED.iter().find(|(name, _)| *name == board).unwrap();
+/// Certifies boards in the precisions of the first, and verifies what that gives in a program of its own.
+fn certified_and_verified(boards: &[&str]) {
+    let precisions = |board| CERTIFIED.iter().find(|(name, _)| *name == board).unwrap().1;
+    let precisions = precisions(boards[0]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.key");
     let key = SigningKey::generate().unwrap();
     key.write(&path).unwrap();
-    let outcomes = certify(folder.path(), board, precisions, key);
-    assert_eq!(outcomes.len(), precisions.len());
-    let board = boards().load(board).unwrap();
-    for (outcome, precision) in outcomes.iter().zip(*precisions) {
-        assert!(outcome.is_signed(), "{:#?}", outcome.reasons);
-        assert_eq!(outcome.exit_code, EXIT_PASS);
-        let it = &outcome.predicate;
-        assert_eq!(it.board.core, board.core);
-        assert!(it.board.emulator.is_some());
-        // A computer has a clock that changes, and its program no linker script of ours.
-        if board.memory().is_some() {
-            assert!(it.board.clock_hz.is_some());
-            assert!(it.toolchain.linker_scripts.len() > 1, "{:?}", it.toolchain);
-        }
-        // Sums have no bound to come near in floating point, and whole numbers no units in the last place.
-        let is_float = *precision == Precision::F32;
-        assert_eq!(
-            (it.accumulators.is_empty(), it.ulp.is_some()),
-            (is_float, is_float)
-        );
-    }
-    for outcome in &outcomes {
+    let outcomes = certify(folder.path(), boards, precisions, key);
+    let expected = boards
+        .iter()
+        .flat_map(|board| precisions.iter().map(move |precision| (board, precision)));
+    assert_eq!(outcomes.len(), boards.len() * precisions.len());
+    for (outcome, (board, precision)) in outcomes.iter().zip(expected) {
+        check(outcome, &inventory().load(board).unwrap(), *precision);
         verify(&outcome.path, &public_path(&path), folder.path());
     }
+}
+
+/// Checks what a certificate says of its board.
+fn check(outcome: &Outcome, board: &Board, precision: Precision) {
+    assert!(outcome.is_signed(), "{:#?}", outcome.reasons);
+    assert_eq!(outcome.exit_code, EXIT_PASS);
+    let it = &outcome.predicate;
+    assert_eq!(it.board.core, board.core);
+    assert!(it.board.emulator.is_some());
+    // A computer has a clock that changes, and its program no linker script of ours.
+    if board.memory().is_some() {
+        assert!(it.board.clock_hz.is_some());
+        assert!(it.toolchain.linker_scripts.len() > 1, "{:?}", it.toolchain);
+    }
+    // Sums have no bound to come near in floating point, and whole numbers no units in the last place.
+    let is_float = precision == Precision::F32;
+    assert_eq!(
+        (it.accumulators.is_empty(), it.ulp.is_some()),
+        (is_float, is_float)
+    );
 }
 
 /// Verifies a certificate, in the emulator too.
@@ -157,64 +167,52 @@ fn verify(certificate: &Path, key: &Path, folder: &Path) {
     );
 }
 
-fn certified_in_qemu(board: &str) {
-    if can_run_on(&boards().load(board).unwrap()) {
-        certified_and_verified(board);
+fn certified_in_qemu(boards: &[&str]) {
+    if can_run_on(&inventory().load(boards[0]).unwrap()) {
+        certified_and_verified(boards);
     }
 }
 
 #[test]
-#[ignore = "minutes; see above"]
 fn a_cortex_m3_is_certified() {
-    certified_in_qemu(M3);
+    certified_in_qemu(&[M3]);
 }
 
 #[test]
-fn a_cortex_m4f_is_certified() {
-    certified_in_qemu(M4F);
+fn a_cortex_m4f_and_an_m7_are_certified() {
+    certified_in_qemu(&[M4F, M7]);
 }
 
 #[test]
-#[ignore = "minutes; see above"]
-fn a_cortex_m7_is_certified() {
-    certified_in_qemu(M7);
-}
-
-#[test]
-#[ignore = "minutes; see above"]
 fn a_cortex_m33_is_certified() {
-    certified_in_qemu(M33);
+    certified_in_qemu(&[M33]);
 }
 
 #[test]
-#[ignore = "minutes; see above"]
 fn a_cortex_m55_is_certified() {
-    certified_in_qemu(M55);
+    certified_in_qemu(&[M55]);
 }
 
 #[test]
-#[ignore = "minutes; see above"]
 fn an_stm32_is_certified() {
-    certified_in_qemu(STM32);
+    certified_in_qemu(&[STM32]);
 }
 
 #[test]
-#[ignore = "minutes; see above"]
 fn a_risc_v_core_is_certified() {
-    certified_in_qemu(RISCV);
+    certified_in_qemu(&[RISCV]);
 }
 
 #[test]
-#[ignore = "minutes; see above"]
 fn a_jetson_is_certified() {
     if jetson::can_run() {
-        certified_and_verified(JETSON);
+        certified_and_verified(&[JETSON]);
     }
 }
 
 #[test]
 fn no_virtual_board_is_left_out() {
-    let boards = boards();
+    let boards = inventory();
     let names = boards.names().unwrap();
     let is_virtual = |name: &&String| boards.load(name).unwrap().is_virtual();
     let found: Vec<_> = names.iter().filter(is_virtual).collect();

@@ -16,6 +16,9 @@ const LINUX_LINKER: &str = "aarch64-linux-gnu-gcc";
 /// Library of C that they are linked with.
 const LINUX_LIBC: &str = "/usr/aarch64-linux-gnu/lib/libc.a";
 
+/// Where the libraries of Linux on aarch64 are that an emulator of its programs loads.
+pub const LINUX_LIBRARIES: &str = "/usr/aarch64-linux-gnu";
+
 /// Oldest compiler that reads the sources.
 const RUSTC_MINOR_MIN: u32 = 95;
 
@@ -146,22 +149,8 @@ impl Toolchain {
         command
     }
 
-    /// Returns the command that builds for `target`, for the core `cpu` of it where one is named.
-    #[must_use]
-    pub fn cargo_build_for(&self, target: &str, cpu: Option<&str>) -> Command {
-        let mut command = self.cargo_build(target);
-        if let Some(cpu) = cpu {
-            let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase());
-            command.env(
-                variable.replace(['-', '.'], "_"),
-                format!("-Ctarget-cpu={cpu}"),
-            );
-        }
-        command
-    }
-
-    /// Returns the command that builds firmware: as [`Toolchain::cargo_build_for`], and what it makes
-    /// does not depend on where the folders lie.
+    /// Returns the command that builds firmware, for the core `cpu` of `target` where one is named, less
+    /// the folder of the package. What it makes does not depend on where the folders lie.
     #[must_use]
     pub fn cargo_build_firmware(
         &self,
@@ -351,28 +340,20 @@ mod tests {
     }
 
     #[test]
-    fn a_core_is_told_to_the_compiler() {
-        let command = Toolchain::System.cargo_build_for("thumbv8m.main-none-eabihf", Some("x"));
-        let (_, flags) = command
-            .get_envs()
-            .find(|(key, _)| *key == "CARGO_TARGET_THUMBV8M_MAIN_NONE_EABIHF_RUSTFLAGS")
-            .unwrap();
-        assert_eq!(flags, Some("-Ctarget-cpu=x".as_ref()));
-    }
-
-    #[test]
-    fn firmware_does_not_see_where_it_is_built() {
+    fn firmware_is_told_the_core_and_does_not_see_where_it_is_built() {
         let folders = Folders {
             repository: Path::new("/a b"),
             target: Path::new("/a b/target"),
         };
-        let command = Toolchain::System.cargo_build_firmware("thumbv7m-none-eabi", None, &folders);
+        let target = "thumbv8m.main-none-eabihf";
+        let command = Toolchain::System.cargo_build_firmware(target, Some("x"), &folders);
         let (_, flags) = command
             .get_envs()
             .find(|(key, _)| *key == "CARGO_ENCODED_RUSTFLAGS")
             .unwrap();
         let flags = flags.unwrap().to_str().unwrap();
-        let expected = "--remap-path-prefix=/a b=/mambalite\x1f\
+        let expected = "-Ctarget-cpu=x\x1f\
+                        --remap-path-prefix=/a b=/mambalite\x1f\
                         --remap-path-prefix=/a b/target=/target";
         assert!(flags.starts_with(expected), "{flags}");
     }

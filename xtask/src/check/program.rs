@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use mambalite_hil_toolchain::{Toolchain, apt_install};
+use mambalite_hil_toolchain::{Folders, LINUX_LIBRARIES, Toolchain, apt_install};
 
 use super::report::Report;
 use super::targets::{Bare, Machine, Target};
@@ -15,17 +15,14 @@ use crate::{process, repository};
 const PACKAGE: &str = "mambalite-firmware-check";
 const BINARY: &str = "kernels-check";
 
-/// Of a program for Linux on another processor, whose libraries are not there.
-const STATIC: &str = "-Ctarget-feature=+crt-static";
-
 /// Longest time that a program may run.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Builds the program of a target and returns its path, which no other target's build changes.
 pub(crate) fn build(target: &Target) -> Result<PathBuf> {
-    let folder = repository::firmware();
-    process::run(&mut build_command(target)?, &folder)?;
-    let built = built(target, &folder);
+    let root = repository::root();
+    process::run(&mut build_command(target, &root)?, &repository::firmware())?;
+    let built = built(target, &repository::firmware());
     let kept = repository::target().join("check-kernels");
     fs::create_dir_all(&kept).with_context(|| format!("create {}", kept.display()))?;
     let kept = kept.join(target.name);
@@ -33,9 +30,10 @@ pub(crate) fn build(target: &Target) -> Result<PathBuf> {
     Ok(kept)
 }
 
-/// Returns the command that builds the program of a target, to be run in a firmware workspace.
-pub(crate) fn build_command(target: &Target) -> Result<Command> {
-    let mut command = cargo(target)?;
+/// Returns the command that builds the program of a target, to be run in the firmware workspace of a
+/// repository.
+pub(crate) fn build_command(target: &Target, repository: &Path) -> Result<Command> {
+    let mut command = cargo(target, repository, &repository.join("firmware/target"))?;
     command.args(["--locked", "--package", PACKAGE]);
     if let Some(bare) = target.bare()? {
         let region = |(origin, length)| format!("{origin:#x} {length:#x}");
@@ -52,11 +50,13 @@ pub(crate) fn built(target: &Target, firmware: &Path) -> PathBuf {
     folder.join("release").join(BINARY)
 }
 
-/// Returns the command that builds for a target, less what is to be built.
-pub(crate) fn cargo(target: &Target) -> Result<Command> {
+/// Returns the command that builds for a target, less what is to be built. It has the flags of firmware:
+/// with the same target folder, one core library does for both.
+pub(crate) fn cargo(target: &Target, repository: &Path, target_folder: &Path) -> Result<Command> {
     if target.triple.is_empty() {
         let mut command = process::cargo();
-        command.args(["build", "--release", "--target-dir", "target"]);
+        command.args(["build", "--release", "--target-dir"]);
+        command.arg(target_folder);
         return Ok(command);
     }
     let toolchain = Toolchain::find(target.triple).map_err(|packages| {
@@ -66,13 +66,11 @@ pub(crate) fn cargo(target: &Target) -> Result<Command> {
             apt_install(&packages)
         )
     })?;
-    let cpu = target.cpu()?;
-    let mut command = toolchain.cargo_build_for(target.triple, cpu.as_deref());
-    if let Machine::User { .. } = target.machine {
-        let triple = target.triple.to_uppercase().replace('-', "_");
-        command.env(format!("CARGO_TARGET_{triple}_RUSTFLAGS"), STATIC);
-    }
-    Ok(command)
+    let folders = Folders {
+        repository,
+        target: target_folder,
+    };
+    Ok(toolchain.cargo_build_firmware(target.triple, target.cpu()?.as_deref(), &folders))
 }
 
 /// Runs the program of a target. `words` are those of its command line besides the seed.
@@ -97,7 +95,8 @@ pub(crate) fn run_command(
         (_, Some(bare)) => emulator(target, &bare, program, &words),
         (Machine::User { emulator, cpu }, None) => {
             let mut command = Command::new(emulator);
-            command.args(["-cpu", cpu]).arg(program).args(&words);
+            command.args(["-cpu", cpu, "-L", LINUX_LIBRARIES]);
+            command.arg(program).args(&words);
             command
         }
         (_, None) => {

@@ -60,7 +60,6 @@ pub(crate) const ALL: &[Target] = &[
         triple: "",
         machine: Machine::Host,
     },
-    // Static, by firmware/.cargo/config.toml: it needs no libraries of that processor to run.
     Target {
         name: "aarch64",
         triple: "aarch64-unknown-linux-gnu",

@@ -126,7 +126,7 @@ impl Stage {
                 let target = targets::ALL.iter().find(|target| target.name == name);
                 let target = target.with_context(|| format!("no target {name}"))?;
                 let folder = root.join("firmware");
-                if let Err(error) = build(&mut program::build_command(target)?, &folder)? {
+                if let Err(error) = build(&mut program::build_command(target, root)?, &folder)? {
                     return Ok(Outcome::NotCompiled(error));
                 }
                 let built = program::built(target, &folder);

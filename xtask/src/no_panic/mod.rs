@@ -116,12 +116,13 @@ fn judge_control(target: &Target) -> Result<Option<String>> {
 /// Builds the program of a target and reads it.
 fn build(target: &Target, options: &[&str]) -> Result<Findings> {
     let folder = repository::firmware();
-    let mut command = program::cargo(target)?;
+    let target_folder = folder.join("target");
+    let mut command = program::cargo(target, &repository::root(), &target_folder)?;
     command
         .args(["--locked", "--package", PACKAGE])
         .args(options);
     process::run(&mut command, &folder)?;
-    let built = folder.join("target").join(target.triple);
+    let built = target_folder.join(target.triple);
     // The next target's build may put its file in the same place.
     let kept = repository::target().join("no-panic");
     fs::create_dir_all(&kept).with_context(|| format!("create {}", kept.display()))?;
