@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::repository;
+use crate::suite::WITH_EXAMPLES;
 
 /// Longest source file, lines.
 const FILE_LINES_MAX: usize = 600;
@@ -112,6 +113,7 @@ fn check_text(file: &str, text: &str) -> Vec<String> {
     if file.ends_with(".rs") {
         complaints.extend(check_lengths(file, text));
         complaints.extend(check_unsafe(file, text));
+        complaints.extend(check_examples(file, text));
     }
     if file.ends_with(".md") {
         let headings = top_headings(text);
@@ -128,6 +130,29 @@ fn check_text(file: &str, text: &str) -> Vec<String> {
 fn has_word(line: &str, word: &str) -> bool {
     line.split(|letter: char| !letter.is_alphanumeric())
         .any(|part| part == word)
+}
+
+/// Examples in the documentation are where they are run. Examples in other languages say which.
+fn check_examples(file: &str, text: &str) -> Option<String> {
+    let is_run = |(folder, _): &(&str, &str)| file.starts_with(&format!("{folder}/"));
+    if WITH_EXAMPLES.iter().any(is_run) {
+        return None;
+    }
+    let mut fences = (1..).zip(text.lines()).filter_map(|(number, line)| {
+        let line = line.trim_start();
+        let comment = line.strip_prefix("///").or(line.strip_prefix("//!"))?;
+        Some((number, comment.trim().strip_prefix("```")?))
+    });
+    while let Some((number, language)) = fences.next() {
+        if ["", "rust", "no_run"].contains(&language) {
+            return Some(format!(
+                "{file}:{number}: an example that no test runs; see WITH_EXAMPLES in xtask/src/suite.rs"
+            ));
+        }
+        // The end of what began.
+        fences.next();
+    }
+    None
 }
 
 /// In the kernels only variants may have unsafe code, and what C calls; clippy sees to its proofs.
@@ -233,6 +258,15 @@ mod tests {
     fn function(body_lines: usize) -> String {
         let body = "        work();\n".repeat(body_lines);
         format!("impl Thing {{\n    pub(crate) fn long(&self) {{\n{body}    }}\n}}\n")
+    }
+
+    #[test]
+    fn an_example_that_nothing_runs_is_found() {
+        let text = "/// ```text\n/// a\n/// ```\n/// ```\n/// b();\n/// ```\n";
+        let complaint = check_examples("hil/src/a.rs", text).unwrap();
+        assert!(complaint.starts_with("hil/src/a.rs:4:"), "{complaint}");
+        assert_eq!(check_examples("kernels/src/a.rs", text), None);
+        assert_eq!(check_examples("hil/src/a.rs", &text[..23]), None);
     }
 
     #[test]

@@ -34,7 +34,8 @@ pub enum ScaffoldError {
     /// The chip is not in the table.
     #[error(
         "make a board with chip `{chip}`: not known; known are {}. For another state its memory: \
-         --flash 0x08000000:512K --ram 0x20000000:128K --target thumbv7em-none-eabihf",
+         --flash 0x08000000:512K --ram 0x20000000:128K --target thumbv7em-none-eabihf; \
+         or start from a board that has the chip, of `hil boards list`: --from BOARD",
         known.join(", ")
     )]
     UnknownChip {
