@@ -49,8 +49,8 @@ pub(crate) enum Strictness {
     Strict,
 }
 
-/// A share of the tests. The first two need neither each other nor all of a computer: much of either is
-/// the work of one compiler or one emulator.
+/// A share of the tests. They need neither each other nor all of a computer: much of each is the work of
+/// one compiler or one emulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Part {
     /// Everything on this computer alone, by cargo.
@@ -75,14 +75,19 @@ pub(crate) fn run(strictness: Strictness, part: Option<Part>) -> Result<()> {
     Ok(())
 }
 
-/// Runs what fails soonest, then the two parts that go together, then the boards.
+/// Runs what fails soonest, then the embedded part beside the two others.
 fn run_all(strictness: Strictness, times: &mut Times) -> Result<Counts> {
     times.of("format and lints", || lint(strictness))?;
     let embedded = Beside::start(Part::Embedded, strictness)?;
-    let host = run_part(Part::Host, strictness, times);
-    // Its words come before an error of this part is told.
+    let others = run_others(strictness, times);
+    // Its words come before an error of the others is told.
     let mut counts = times.of("wait for the embedded part", || embedded.finish())?;
-    counts += host?;
+    counts += others?;
+    Ok(counts)
+}
+
+fn run_others(strictness: Strictness, times: &mut Times) -> Result<Counts> {
+    let mut counts = run_part(Part::Host, strictness, times)?;
     counts += run_part(Part::Boards, strictness, times)?;
     Ok(counts)
 }
@@ -112,7 +117,8 @@ fn run_part(part: Part, strictness: Strictness, times: &mut Times) -> Result<Cou
     Ok(counts)
 }
 
-/// A part in a process beside this one; what it says is in a file until it is over.
+/// A part in a process beside this one, which it leaves the computer to: tests with boards look at the
+/// clock. What it says is in a file until it is over.
 struct Beside {
     child: Child,
     log: PathBuf,
@@ -127,7 +133,8 @@ impl Beside {
         let name = part.to_possible_value().context("a part has a name")?;
         let log = repository::target().join(format!("{task}-{}.log", name.get_name()));
         let file = File::create(&log).with_context(|| format!("write {}", log.display()))?;
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new("nice");
+        command.arg(std::env::current_exe()?);
         command.args([task, "--part", name.get_name()]);
         command
             .stdin(Stdio::null())
