@@ -155,9 +155,11 @@ fn built() -> PathBuf {
     repository::target().join("examples")
 }
 
-/// Returns the command that builds one package of the examples.
+/// Returns the command that builds one package of the examples, whose flags are in their settings as in
+/// those of a user.
 fn cargo(target: &Target, package: &str) -> Result<Command> {
-    let mut command = program::cargo(target, &repository::root(), &built())?;
+    let mut command = program::toolchain(target)?.cargo_build(target.triple);
+    command.arg("--target-dir").arg(built());
     command.args([
         "--locked",
         "--package",

@@ -59,18 +59,19 @@ pub(crate) fn cargo(target: &Target, repository: &Path, target_folder: &Path) ->
         command.arg(target_folder);
         return Ok(command);
     }
-    let toolchain = Toolchain::find(target.triple).map_err(|packages| {
-        anyhow!(
-            "no toolchain for {}: {}",
-            target.triple,
-            apt_install(&packages)
-        )
-    })?;
     let folders = Folders {
         repository,
         target: target_folder,
     };
-    Ok(toolchain.cargo_build_firmware(target.triple, target.cpu()?.as_deref(), &folders))
+    let cpu = target.cpu()?;
+    Ok(toolchain(target)?.cargo_build_firmware(target.triple, cpu.as_deref(), &folders))
+}
+
+/// Finds the toolchain of a target.
+pub(crate) fn toolchain(target: &Target) -> Result<Toolchain> {
+    let triple = target.triple;
+    Toolchain::find(triple)
+        .map_err(|packages| anyhow!("no toolchain for {triple}: {}", apt_install(&packages)))
 }
 
 /// Runs the program of a target. `words` are those of its command line besides the seed.
