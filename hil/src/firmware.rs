@@ -124,7 +124,7 @@ pub fn build(
     let workspace = boards.workspace();
     let mut make = |package: &Package<'_>| match build {
         true => Ok(compile(boards, board, package, interrupt, progress)?.path),
-        false => package.built(board),
+        false => package.built(boards, board),
     };
     let package = Package::of(boards, board, &workspace.join("target"));
     let mut image = read(&make(&package)?, board)?;
@@ -227,9 +227,18 @@ impl<'a> Package<'a> {
         }
     }
 
+    /// Returns the folders of its build.
+    fn folders<'f>(&'f self, boards: &'f Boards) -> Folders<'f> {
+        Folders {
+            repository: boards.repository(),
+            target: &self.target_folder,
+        }
+    }
+
     /// Returns what an earlier build left.
-    fn built(&self, board: &Board) -> Result<PathBuf> {
-        let folder = self.target_folder.join(&board.target).join("release");
+    fn built(&self, boards: &Boards, board: &Board) -> Result<PathBuf> {
+        let folders = self.folders(boards);
+        let folder = folders.programs(&board.target, board.target_cpu.as_deref());
         let path = folder.join(self.name);
         if path.is_file() {
             return Ok(path);
@@ -298,12 +307,9 @@ fn compile(
         log,
     };
     let toolchain = find_toolchain(&board.target)?;
-    let folders = Folders {
-        repository: boards.repository(),
-        target: &package.target_folder,
-    };
+    let (cpu, folders) = (board.target_cpu.as_deref(), package.folders(boards));
     let mut child = toolchain
-        .cargo_build_firmware(&board.target, board.target_cpu.as_deref(), &folders)
+        .cargo_build_firmware(&board.target, cpu, &folders)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(&package.folder)
         .stdin(Stdio::null())

@@ -98,7 +98,7 @@ pub(crate) fn make(board: &str, build: Build) -> Result<PathBuf> {
         command.arg("--no-default-features").envs(LINKED_PROFILE);
     }
     process::run(&mut command, &folder)?;
-    let elf = target_folder.join(target).join("release").join(program);
+    let elf = folders.programs(target, cpu).join(program);
     ensure!(elf.is_file(), "the build left no {}", elf.display());
     Ok(elf)
 }

@@ -76,7 +76,7 @@ fn certify(
         model: registry::DEFAULT.to_owned(),
         precisions: precisions.to_vec(),
         vectors: None,
-        soak: 3,
+        soak: 1,
         waivers: Vec::new(),
         previous: None,
         trust: Trust::in_key(key.public().clone()),

@@ -2,14 +2,14 @@
 //! from a virtual board runs.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mambalite_hil::board::Boards;
 use mambalite_hil::firmware;
 use mambalite_hil::flasher::check_fit;
 use mambalite_hil::interrupt::Interrupt;
-use tempfile::TempDir;
 
 use crate::model::invented;
 use crate::qemu_run::can_run;
@@ -40,31 +40,62 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Makes the copy. The build's folder is the repository's own: the core library is built once.
-fn repository() -> TempDir {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    for part in PARTS {
-        copy(&root.join(part), &folder.path().join(part));
+/// A copy of the repository, of one test at a time.
+struct Repository {
+    folder: PathBuf,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Repository {
+    fn path(&self) -> &Path {
+        &self.folder
     }
-    let target = root.join("firmware/target");
-    fs::create_dir_all(&target).unwrap();
-    std::os::unix::fs::symlink(target, folder.path().join("firmware/target")).unwrap();
-    folder
+}
+
+/// Makes the copy. Its folder is always the same, for it is in the flags of the build: what was built for
+/// one test, the core library above all, is there for the next.
+fn repository() -> Repository {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A test that failed has left nothing that the next does not make anew.
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let folder = root.join("target/new-board");
+    let (built, kept) = (
+        folder.join("firmware/target"),
+        folder.with_extension("built"),
+    );
+    if built.exists() {
+        fs::rename(&built, &kept).unwrap();
+    }
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    for part in PARTS {
+        copy(&root.join(part), &folder.join(part));
+    }
+    if kept.exists() {
+        fs::rename(&kept, &built).unwrap();
+    }
+    Repository {
+        folder,
+        _turn: turn,
+    }
 }
 
 /// Runs `hil` in the copy; returns the exit code and what it said.
-fn hil(folder: &TempDir, words: &[&str]) -> (Option<i32>, String) {
+fn hil(folder: &Path, words: &[&str]) -> (Option<i32>, String) {
     run(folder, words, &[])
 }
 
 /// As [`hil`], with variables of the environment.
-fn run(folder: &TempDir, words: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
+fn run(folder: &Path, words: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_hil"))
         .args(words)
-        .env("HIL_STATE", folder.path().join("state"))
+        .env("HIL_STATE", folder.join("state"))
+        // The copy is no checkout, also where the folder that it lies in is one.
+        .env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap())
         .envs(environment.iter().copied())
-        .current_dir(folder.path())
+        .current_dir(folder)
         .output()
         .unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -76,8 +107,8 @@ fn run(folder: &TempDir, words: &[&str], environment: &[(&str, &str)]) -> (Optio
 type Mistake = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// Lets the doctor look at a board with a mistake in it; it has to stop at this step.
-fn assert_stops(folder: &TempDir, (file, changes): Mistake, words: &[&str], step: &str) {
-    let path = folder.path().join("firmware/boards/new-m4").join(file);
+fn assert_stops(folder: &Path, (file, changes): Mistake, words: &[&str], step: &str) {
+    let path = folder.join("firmware/boards/new-m4").join(file);
     let text = fs::read_to_string(&path).unwrap();
     let mut mistaken = text.clone();
     for (right, wrong) in changes {
@@ -105,15 +136,15 @@ fn the_doctor_tells_a_newcomers_mistakes_and_is_content_without() {
     let folder = repository();
     let words = "new board new-m4 --chip mps2-an386 --from qemu-mps2-an386";
     let make: Vec<_> = words.split(' ').collect();
-    let (code, said) = hil(&folder, &make);
+    let (code, said) = hil(folder.path(), &make);
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) = hil(&folder, &make);
+    let (code, said) = hil(folder.path(), &make);
     assert_eq!(code, Some(2), "it is not overwritten: {said}");
     assert!(said.contains("there already"), "{said}");
 
     let typing = &[("board!()", "bored!()")];
-    assert_stops(&folder, ("src/main.rs", typing), &[], "build");
-    let (code, said) = hil(&folder, &["doctor", "new-m4", "--soak", "5"]);
+    assert_stops(folder.path(), ("src/main.rs", typing), &[], "build");
+    let (code, said) = hil(folder.path(), &["doctor", "new-m4", "--soak", "5"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("14 steps green, 1 left out"), "{said}");
 
@@ -126,20 +157,20 @@ fn the_doctor_tells_a_newcomers_mistakes_and_is_content_without() {
     ];
     let port = &[("wire-uart = 0\nlog-uart = 1", "wire-uart = 1\nlog-uart = 0")];
     for (changes, step) in [(&machine[..], "chip"), (map, "flash"), (port, "hello")] {
-        assert_stops(&folder, ("board.toml", changes), &built, step);
+        assert_stops(folder.path(), ("board.toml", changes), &built, step);
     }
     let (_, said) = run(
-        &folder,
+        folder.path(),
         &["doctor", "new-m4", "--no-build"],
         &[("PATH", "/nowhere")],
     );
     assert!(said.contains("RED  probe"), "{said}");
 
     let key = folder.path().join("k.key").display().to_string();
-    let (code, said) = hil(&folder, &["key", "new", &key]);
+    let (code, said) = hil(folder.path(), &["key", "new", &key]);
     assert_eq!(code, Some(0), "{said}");
     let with_key = [&["doctor", "new-m4", "--key", &key], &built[..]].concat();
-    let (_, said) = hil(&folder, &with_key);
+    let (_, said) = hil(folder.path(), &with_key);
     assert!(said.contains("RED  certificate"), "no checkout: {said}");
 }
 
@@ -164,7 +195,7 @@ fn the_example_of_a_port_is_as_its_page_has_it() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/porting-example.md");
     let page = fs::read_to_string(page).unwrap();
     let command = blocks(&page, "sh")[0].trim().strip_prefix("hil ").unwrap();
-    let (code, said) = hil(&folder, &command.split(' ').collect::<Vec<_>>());
+    let (code, said) = hil(folder.path(), &command.split(' ').collect::<Vec<_>>());
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("hil boards scan"), "{said}");
 
@@ -183,7 +214,7 @@ fn the_example_of_a_port_is_as_its_page_has_it() {
     let facts = fs::read_to_string(at("board.toml")).unwrap();
     fs::write(at("board.toml"), facts + "\n" + blocks(&page, "toml")[0]).unwrap();
     fs::write(at("src/main.rs"), blocks(&page, "rust")[0]).unwrap();
-    let (code, said) = hil(&folder, &["doctor", "musca-b1", "--soak", "5"]);
+    let (code, said) = hil(folder.path(), &["doctor", "musca-b1", "--soak", "5"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("12 steps green, 3 left out"), "{said}");
 }
@@ -241,7 +272,7 @@ fn what_cannot_be_made_is_told_and_leaves_nothing() {
             "ORIGIN:LENGTH",
         ),
     ] {
-        let (code, said) = hil(&folder, &[&["new", "board"], words].concat());
+        let (code, said) = hil(folder.path(), &[&["new", "board"], words].concat());
         assert_eq!(code, Some(2), "{words:?}: {said}");
         assert!(said.contains(says), "{words:?}: {said}");
     }

@@ -166,7 +166,7 @@ impl Toolchain {
         let mut command = self.cargo_build(target);
         // The form with separators of its own: a path may have spaces.
         command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
-        command.arg("--target-dir").arg(folders.target);
+        command.arg("--target-dir").arg(folders.of_core(cpu));
         command
     }
 
@@ -201,6 +201,18 @@ pub struct Folders<'a> {
 }
 
 impl Folders<'_> {
+    /// Returns where [`Toolchain::cargo_build_firmware`] leaves programs.
+    #[must_use]
+    pub fn programs(&self, target: &str, cpu: Option<&str>) -> PathBuf {
+        self.of_core(cpu).join(target).join("release")
+    }
+
+    /// Returns the target folder of a core. Each has its own: in one folder cargo compiles all anew, the
+    /// core library too, whenever a build names another core than the build before.
+    fn of_core(&self, cpu: Option<&str>) -> PathBuf {
+        cpu.map_or_else(|| self.target.to_owned(), |cpu| self.target.join(cpu))
+    }
+
     /// Returns the flags that put fixed names in the place of these folders, and of cargo's own, in
     /// debug information and messages. The later one counts where one folder lies in another.
     fn remaps(&self) -> Vec<String> {
@@ -356,6 +368,24 @@ mod tests {
                         --remap-path-prefix=/a b=/mambalite\x1f\
                         --remap-path-prefix=/a b/target=/target";
         assert!(flags.starts_with(expected), "{flags}");
+    }
+
+    #[test]
+    fn programs_are_where_cargo_is_told_to_leave_them() {
+        let folders = Folders {
+            repository: Path::new("/a"),
+            target: Path::new("/a/target"),
+        };
+        for (cpu, expected) in [
+            (None, "/a/target"),
+            (Some("cortex-m33"), "/a/target/cortex-m33"),
+        ] {
+            let command = Toolchain::System.cargo_build_firmware("thumbv8m", cpu, &folders);
+            let mut arguments = command.get_args().skip_while(|it| *it != "--target-dir");
+            assert_eq!(arguments.nth(1), Some(expected.as_ref()));
+            let programs = Path::new(expected).join("thumbv8m/release");
+            assert_eq!(folders.programs("thumbv8m", cpu), programs);
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub(crate) fn build(target: &Target) -> Result<PathBuf> {
     let root = repository::root();
     process::run(&mut build_command(target, &root)?, &repository::firmware())?;
-    let built = built(target, &repository::firmware());
+    let built = built(target, &root)?;
     let kept = repository::target().join("check-kernels");
     fs::create_dir_all(&kept).with_context(|| format!("create {}", kept.display()))?;
     let kept = kept.join(target.name);
@@ -33,7 +33,7 @@ pub(crate) fn build(target: &Target) -> Result<PathBuf> {
 /// Returns the command that builds the program of a target, to be run in the firmware workspace of a
 /// repository.
 pub(crate) fn build_command(target: &Target, repository: &Path) -> Result<Command> {
-    let mut command = cargo(target, repository, &repository.join("firmware/target"))?;
+    let mut command = cargo(target, repository)?;
     command.args(["--locked", "--package", PACKAGE]);
     if let Some(bare) = target.bare()? {
         let region = |(origin, length)| format!("{origin:#x} {length:#x}");
@@ -44,15 +44,24 @@ pub(crate) fn build_command(target: &Target, repository: &Path) -> Result<Comman
     Ok(command)
 }
 
-/// Returns where a firmware workspace has the program of a target after the build.
-pub(crate) fn built(target: &Target, firmware: &Path) -> PathBuf {
-    let folder = firmware.join("target").join(target.triple);
-    folder.join("release").join(BINARY)
+/// Returns where the firmware workspace of a repository has the program of a target after the build.
+pub(crate) fn built(target: &Target, repository: &Path) -> Result<PathBuf> {
+    Ok(programs(target, repository)?.join(BINARY))
 }
 
-/// Returns the command that builds for a target, less what is to be built. It has the flags of firmware:
-/// with the same target folder, one core library does for both.
-pub(crate) fn cargo(target: &Target, repository: &Path, target_folder: &Path) -> Result<Command> {
+/// Returns where it has all programs of a target.
+pub(crate) fn programs(target: &Target, repository: &Path) -> Result<PathBuf> {
+    let folders = Folders {
+        repository,
+        target: &target_folder(repository),
+    };
+    Ok(folders.programs(target.triple, target.cpu()?.as_deref()))
+}
+
+/// Returns the command that builds for a target in the firmware workspace of a repository, less what is
+/// to be built. It has the flags and the folder of firmware: one core library does for both.
+pub(crate) fn cargo(target: &Target, repository: &Path) -> Result<Command> {
+    let target_folder = target_folder(repository);
     if target.triple.is_empty() {
         let mut command = process::cargo();
         command.args(["build", "--release", "--target-dir"]);
@@ -61,10 +70,14 @@ pub(crate) fn cargo(target: &Target, repository: &Path, target_folder: &Path) ->
     }
     let folders = Folders {
         repository,
-        target: target_folder,
+        target: &target_folder,
     };
     let cpu = target.cpu()?;
     Ok(toolchain(target)?.cargo_build_firmware(target.triple, cpu.as_deref(), &folders))
+}
+
+fn target_folder(repository: &Path) -> PathBuf {
+    repository.join("firmware/target")
 }
 
 /// Finds the toolchain of a target.

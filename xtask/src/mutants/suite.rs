@@ -129,7 +129,7 @@ impl Stage {
                 if let Err(error) = build(&mut program::build_command(target, root)?, &folder)? {
                     return Ok(Outcome::NotCompiled(error));
                 }
-                let built = program::built(target, &folder);
+                let built = program::built(target, root)?;
                 let only = format!("only={operator}");
                 let command = program::run_command(target, &built, check::SEED, &[&only])?;
                 run_to_failure(&command, root)

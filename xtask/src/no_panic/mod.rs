@@ -115,19 +115,18 @@ fn judge_control(target: &Target) -> Result<Option<String>> {
 
 /// Builds the program of a target and reads it.
 fn build(target: &Target, options: &[&str]) -> Result<Findings> {
-    let folder = repository::firmware();
-    let target_folder = folder.join("target");
-    let mut command = program::cargo(target, &repository::root(), &target_folder)?;
+    let root = repository::root();
+    let mut command = program::cargo(target, &root)?;
     command
         .args(["--locked", "--package", PACKAGE])
         .args(options);
-    process::run(&mut command, &folder)?;
-    let built = target_folder.join(target.triple);
+    process::run(&mut command, &repository::firmware())?;
+    let built = program::programs(target, &root)?.join(PACKAGE);
     // The next target's build may put its file in the same place.
     let kept = repository::target().join("no-panic");
     fs::create_dir_all(&kept).with_context(|| format!("create {}", kept.display()))?;
     let kept = kept.join(target.name);
-    fs::copy(built.join("release").join(PACKAGE), &kept)?;
+    fs::copy(built, &kept)?;
     Findings::read(&kept)
 }
 
