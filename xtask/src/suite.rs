@@ -49,13 +49,16 @@ pub(crate) enum Strictness {
     Strict,
 }
 
-/// A share of the tests. They need neither each other nor all of a computer: much of each is the work of
-/// one compiler or one emulator.
+/// A share of the tests. The first three need neither each other nor all of a computer: much of each is
+/// the work of one compiler or one emulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Part {
     /// Everything on this computer alone, by cargo.
     Host,
-    /// Firmware, conformance on every target, examples, the GPU's code, instruction counts.
+    /// The kernels as others take them, and in the machine: examples, package, instruction counts, the
+    /// GPU's code.
+    Kernels,
+    /// Firmware, and conformance on every target.
     Embedded,
     /// The harness with virtual boards.
     Boards,
@@ -75,19 +78,18 @@ pub(crate) fn run(strictness: Strictness, part: Option<Part>) -> Result<()> {
     Ok(())
 }
 
-/// Runs what fails soonest, then the embedded part beside the two others.
+/// Runs what fails soonest, then the embedded part beside two others, then the boards, whose tests look
+/// at the clock and take the firmware that is built by then.
 fn run_all(strictness: Strictness, times: &mut Times) -> Result<Counts> {
     times.of("format and lints", || lint(strictness))?;
     let embedded = Beside::start(Part::Embedded, strictness)?;
-    let others = run_others(strictness, times);
+    let others = run_part(Part::Host, strictness, times)
+        .and_then(|host| Ok([host, run_part(Part::Kernels, strictness, times)?]));
     // Its words come before an error of the others is told.
     let mut counts = times.of("wait for the embedded part", || embedded.finish())?;
-    counts += others?;
-    Ok(counts)
-}
-
-fn run_others(strictness: Strictness, times: &mut Times) -> Result<Counts> {
-    let mut counts = run_part(Part::Host, strictness, times)?;
+    for others in others? {
+        counts += others;
+    }
     counts += run_part(Part::Boards, strictness, times)?;
     Ok(counts)
 }
@@ -102,23 +104,22 @@ fn run_part(part: Part, strictness: Strictness, times: &mut Times) -> Result<Cou
                 .map(|board| firmware::make(board, firmware::Build::AsNeeded));
             build.try_for_each(|built| built.map(drop))
         })?;
-        for (name, task) in TASKS {
-            counts += times.of(name, task)?;
-        }
+    }
+    for (name, task) in tasks(part) {
+        counts += times.of(name, task)?;
     }
     let (root, firmware) = (repository::root(), repository::firmware());
     for (name, mut command) in suites(part, has("nextest", strictness)?) {
         let folder = match part {
             Part::Embedded => &firmware,
-            Part::Host | Part::Boards => &root,
+            Part::Host | Part::Kernels | Part::Boards => &root,
         };
         counts += times.of(name, || run_suite(&mut command, folder))?;
     }
     Ok(counts)
 }
 
-/// A part in a process beside this one, which it leaves the computer to: tests with boards look at the
-/// clock. What it says is in a file until it is over.
+/// A part in a process beside this one; what it says is in a file until it is over.
 struct Beside {
     child: Child,
     log: PathBuf,
@@ -133,8 +134,7 @@ impl Beside {
         let name = part.to_possible_value().context("a part has a name")?;
         let log = repository::target().join(format!("{task}-{}.log", name.get_name()));
         let file = File::create(&log).with_context(|| format!("write {}", log.display()))?;
-        let mut command = Command::new("nice");
-        command.arg(std::env::current_exe()?);
+        let mut command = Command::new(std::env::current_exe()?);
         command.args([task, "--part", name.get_name()]);
         command
             .stdin(Stdio::null())
@@ -186,17 +186,28 @@ impl Times {
 /// A task that is a test itself.
 type Task = (&'static str, fn() -> Result<Counts>);
 
-const TASKS: [Task; 7] = [
+const EMBEDDED: [Task; 2] = [
     ("conformance on every target", || {
         check::count(&[], check::SEED)
     }),
+    ("no panics in the kernels", no_panic::count),
+];
+
+const KERNELS: [Task; 5] = [
     ("examples of the kernels", examples::count),
     ("the kernels as a package", library::count),
-    ("no panics in the kernels", no_panic::count),
     ("a sample of mutants", mutants::count),
     ("the GPU's code from another folder", ptx::count),
     ("instruction counts", instruction_counts),
 ];
+
+fn tasks(part: Part) -> &'static [Task] {
+    match part {
+        Part::Embedded => &EMBEDDED,
+        Part::Kernels => &KERNELS,
+        Part::Host | Part::Boards => &[],
+    }
+}
 
 /// One more test: no kernel takes more instructions than it did.
 fn instruction_counts() -> Result<Counts> {
@@ -223,6 +234,7 @@ fn suites(part: Part, nextest: bool) -> Vec<(&'static str, Command)> {
         Part::Boards if nextest => vec![("tests with boards", profile("hil"))],
         // They are among the others then.
         Part::Boards => Vec::new(),
+        Part::Kernels => Vec::new(),
         Part::Host => {
             let tests = match nextest {
                 true => profile("ci"),
