@@ -144,7 +144,7 @@ fn check_examples(file: &str, text: &str) -> Option<String> {
         Some((number, comment.trim().strip_prefix("```")?))
     });
     while let Some((number, language)) = fences.next() {
-        if ["", "rust", "no_run"].contains(&language) {
+        if ["", "rust", "no_run", "should_panic", "compile_fail"].contains(&language) {
             return Some(format!(
                 "{file}:{number}: an example that no test runs; see WITH_EXAMPLES in xtask/src/suite.rs"
             ));

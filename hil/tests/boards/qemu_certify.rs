@@ -1,5 +1,5 @@
-//! Every virtual board certified in every precision, and the certificates verified, once more in the
-//! emulator too. Boards whose firmware is of one target go together: that is built anew but once.
+//! Every virtual board with room for the operator checks certified in every precision, and the certificates
+//! verified, once more in the emulator too. Boards whose firmware is of one target go together: that is built anew but once.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -61,7 +61,7 @@ fn certify(folder: &Path, boards: &[&str], key: SigningKey) -> Vec<Outcome> {
         model: registry::DEFAULT.to_owned(),
         precisions: PRECISIONS.to_vec(),
         vectors: None,
-        soak: 1,
+        soak: 3,
         waivers: Vec::new(),
         previous: None,
         trust: Trust::in_key(key.public().clone()),
