@@ -25,6 +25,9 @@ class WidthError(ArithmeticError):
     """An intermediate value does not fit the width that the specification claims."""
 
 
+# Most of the time goes into these checks, so that the frequent ones call nothing while all is well.
+
+
 def within(value: int, low: int, high: int, place: str) -> int:
     """Returns the value; raises `WidthError` where it is outside [low, high]."""
     if low <= value <= high:
@@ -39,21 +42,29 @@ def i16(value: int, place: str) -> int:
 
 def i32(value: int, place: str) -> int:
     """Returns the value, checked to fit `i32`."""
+    if -(2**31) <= value <= 2**31 - 1:
+        return value
     return within(value, -(2**31), 2**31 - 1, place)
 
 
 def i64(value: int, place: str) -> int:
     """Returns the value, checked to fit `i64`."""
+    if -(2**63) <= value <= 2**63 - 1:
+        return value
     return within(value, -(2**63), 2**63 - 1, place)
 
 
 def u32(value: int, place: str) -> int:
     """Returns the value, checked to fit `u32`."""
+    if 0 <= value <= 2**32 - 1:
+        return value
     return within(value, 0, 2**32 - 1, place)
 
 
 def u64(value: int, place: str) -> int:
     """Returns the value, checked to fit `u64`."""
+    if 0 <= value <= 2**64 - 1:
+        return value
     return within(value, 0, 2**64 - 1, place)
 
 
@@ -82,6 +93,8 @@ def sat32(x: int) -> int:
 
 def mulhi(a: int, b: int) -> int:
     """Returns the upper 32 bits of the product of two `i32`."""
+    if -(2**31) <= a <= 2**31 - 1 and -(2**31) <= b <= 2**31 - 1:
+        return (a * b) >> 32
     return (i32(a, "mulhi") * i32(b, "mulhi")) >> 32
 
 

@@ -265,5 +265,6 @@ def conv3x3(
                         first = (3 * ky + kx) * len(pixel)
                         taps.extend(range(first, first + len(pixel)))
                         values.extend(pixel)
-            out.append(arithmetic.weight(w, values, taps))
+            is_whole = len(taps) == 9 * len(pixels[0])
+            out.append(arithmetic.weight(w, values, None if is_whole else taps))
     return out

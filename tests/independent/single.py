@@ -15,12 +15,14 @@ SINGLE = struct.Struct("<f")
 SINGLE_BITS = struct.Struct("<I")
 DOUBLE = struct.Struct("<d")
 DOUBLE_BITS = struct.Struct("<Q")
+# Most of the time goes into these two.
+of_single, to_single = SINGLE.pack, SINGLE.unpack
 
 
 def f32(x: float) -> float:
     """Rounds to binary32, to nearest, ties to even; past the range it gives infinity."""
     try:
-        return SINGLE.unpack(SINGLE.pack(x))[0]
+        return to_single(of_single(x))[0]
     except OverflowError:
         return math.copysign(math.inf, x)
 
@@ -65,7 +67,12 @@ def fma(a: float, b: float, c: float) -> float:
     total = product + c
     part = total - product
     error = (product - (total - part)) + (c - part)
-    return f32(to_odd(total, error) if error else total)
+    if error:
+        total = to_odd(total, error)
+    try:
+        return to_single(of_single(total))[0]
+    except OverflowError:
+        return f32(total)
 
 
 def to_odd(total: float, error: float) -> float:

@@ -87,8 +87,8 @@ const MUTANTS: &[(&str, &str, &str, Seen)] = &[
     ),
     (
         "single.py",
-        "to_odd(total, error) if error else total",
-        "total",
+        "total = to_odd(total, error)",
+        "pass",
         Seen::Checks,
     ),
     (

@@ -1,10 +1,9 @@
 //! Rules of the repository that the compiler does not know.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use mambalite_hil_toolchain::sources;
 
 use crate::repository;
 use crate::suite::WITH_EXAMPLES;
@@ -35,7 +34,7 @@ const UNDONE: [&str; 2] = [concat!("TO", "DO"), concat!("XX", "X")];
 pub(crate) fn run() -> Result<()> {
     let root = repository::root();
     let mut complaints = Vec::new();
-    for file in files(&root)? {
+    for file in sources::list(&root).context("list the files of the repository")? {
         let path = root.join(&file);
         // A file that was deleted but not yet committed is still listed.
         let Ok(facts) = fs::metadata(&path) else {
@@ -58,36 +57,6 @@ pub(crate) fn run() -> Result<()> {
     );
     eprintln!("== tidy: no complaints");
     Ok(())
-}
-
-/// Lists the files of the repository, those not yet added too.
-fn files(root: &Path) -> Result<Vec<String>> {
-    let arguments = [
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "-z",
-    ];
-    let output = Command::new("git")
-        .args(arguments)
-        .current_dir(root)
-        .output();
-    let output = output.context("start git")?;
-    ensure!(
-        output.status.success(),
-        "git ls-files ended with {}",
-        output.status
-    );
-    let names = output
-        .stdout
-        .split(|&byte| byte == 0)
-        .filter(|name| !name.is_empty());
-    let mut names: Vec<_> = names
-        .map(|name| String::from_utf8_lossy(name).into_owned())
-        .collect();
-    names.dedup();
-    Ok(names)
 }
 
 fn check_size(file: &str, bytes: u64) -> Option<String> {

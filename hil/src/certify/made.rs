@@ -1,11 +1,12 @@
-//! The firmware that is certified: built twice, the second time from nothing elsewhere, and how.
+//! The firmware that is certified: built twice, the second time from a copy of the source in another
+//! folder, and how.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mambalite_hil_certificate::hash::sha256;
 use mambalite_hil_certificate::predicate::Toolchain as ToolchainFacts;
-use mambalite_hil_toolchain::{Folders, Toolchain};
+use mambalite_hil_toolchain::{Folders, Toolchain, sources};
 use serde_json::Value;
 
 use super::{CertifyError, sbom};
@@ -27,20 +28,23 @@ pub(super) struct Made {
     pub(super) sbom: Value,
 }
 
-/// Builds the firmware of a board as `hil run` does, and once more into an empty folder. `progress` gets
-/// the name of each crate compiled.
+/// Builds the firmware of a board as `hil run` does, and once more from a copy of what git has, in the
+/// folder `elsewhere`: bytes that followed from a path would differ. `progress` gets the name of each crate
+/// compiled.
 ///
 /// # Errors
-/// Those of [`firmware::build`]; [`CertifyError::Sbom`].
+/// Those of [`firmware::build`]; [`CertifyError::Sbom`]; a source that cannot be copied.
 pub(super) fn make(
     boards: &Boards,
     board: &Board,
-    empty: &Path,
+    elsewhere: &Path,
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Made> {
     let image = firmware::build(boards, board, true, interrupt, progress)?;
-    let again = firmware::build_into(boards, board, empty, interrupt, progress)?;
+    let copy = copy(boards, elsewhere)?;
+    let target = elsewhere.join("target");
+    let again = firmware::build_into(&copy, board, &target, interrupt, progress)?;
     let toolchain = firmware::find_toolchain(&board.target)?;
     let (folder, package) = firmware::package(boards, board);
     let lock_path = boards.workspace().join("Cargo.lock");
@@ -71,6 +75,13 @@ pub(super) fn make(
         image,
         sbom,
     })
+}
+
+/// Copies the source into a folder; returns the boards there.
+fn copy(boards: &Boards, elsewhere: &Path) -> Result<Boards> {
+    let source = elsewhere.join("source");
+    sources::copy(boards.repository(), &source).map_err(Error::write(&source))?;
+    Boards::find(&source)
 }
 
 /// Returns the release in the words of `rustc -vV`.

@@ -1,15 +1,13 @@
 //! The source of firmware and harness: which commit it is, and that nothing stands beside it.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+
+use mambalite_hil_toolchain::sources;
 
 use super::CertifyError;
 
 /// Folder of the kernels in the repository.
 const KERNELS: &str = "kernels";
-
-/// Variables by which a caller, a hook of git say, points git at another repository.
-const FOREIGN: [&str; 3] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"];
 
 /// A checkout as git sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,14 +44,8 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<String, CertifyError> {
         folder: folder.to_owned(),
         cause,
     };
-    let mut command = Command::new("git");
-    for variable in FOREIGN {
-        command.env_remove(variable);
-    }
-    let output = command
+    let output = sources::git(folder)
         .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
         .output()
         .map_err(|error| fail(error.to_string()))?;
     if !output.status.success() {

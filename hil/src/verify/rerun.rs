@@ -56,7 +56,7 @@ impl Rerun<'_> {
         let certified = &self.predicate.firmware.elf_sha256;
         let found = hex::encode(image.sha256());
         if let Some(fault) = differs("firmware.elf-sha256", certified, &found) {
-            let hint = "check out the certified commit, or give the file with --elf";
+            let hint = "build with the certified commit and compiler, or give the file with --elf";
             return Ok(vec![format!("{fault}; {hint}")]);
         }
         let found = self.stream(&stand, image, interrupt, &watch);

@@ -1,4 +1,6 @@
-//! Finding the compiler for a board's target.
+//! Finding the compiler for a board's target, and the files that it is given.
+
+pub mod sources;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,10 @@ const LINUX_LIBC: &str = "/usr/aarch64-linux-gnu/lib/libc.a";
 
 /// Where the libraries of Linux on aarch64 are that an emulator of its programs loads.
 pub const LINUX_LIBRARIES: &str = "/usr/aarch64-linux-gnu";
+
+/// What stands in for the compiler so that firmware is the same from any folder, in the repository; for a
+/// shell, which Windows has not.
+const ANYWHERE: &str = "firmware/rustc.sh";
 
 /// Oldest compiler that reads the sources.
 const RUSTC_MINOR_MIN: u32 = 95;
@@ -150,7 +156,8 @@ impl Toolchain {
     }
 
     /// Returns the command that builds firmware, for the core `cpu` of `target` where one is named, less
-    /// the folder of the package. What it makes does not depend on where the folders lie.
+    /// the folder of the package. What it makes does not depend on where the folders lie (on Windows the
+    /// order of functions does).
     #[must_use]
     pub fn cargo_build_firmware(
         &self,
@@ -166,6 +173,9 @@ impl Toolchain {
         let mut command = self.cargo_build(target);
         // The form with separators of its own: a path may have spaces.
         command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+        if cfg!(unix) {
+            command.env("RUSTC_WRAPPER", folders.repository.join(ANYWHERE));
+        }
         command.arg("--target-dir").arg(folders.of_core(cpu));
         command
     }
@@ -359,15 +369,45 @@ mod tests {
         };
         let target = "thumbv8m.main-none-eabihf";
         let command = Toolchain::System.cargo_build_firmware(target, Some("x"), &folders);
-        let (_, flags) = command
-            .get_envs()
-            .find(|(key, _)| *key == "CARGO_ENCODED_RUSTFLAGS")
-            .unwrap();
-        let flags = flags.unwrap().to_str().unwrap();
+        let variable = |name: &str| {
+            let mut variables = command.get_envs();
+            let (_, value) = variables.find(|(key, _)| *key == name).unwrap();
+            value.unwrap().to_str().unwrap()
+        };
+        let flags = variable("CARGO_ENCODED_RUSTFLAGS");
         let expected = "-Ctarget-cpu=x\x1f\
                         --remap-path-prefix=/a b=/mambalite\x1f\
                         --remap-path-prefix=/a b/target=/target";
         assert!(flags.starts_with(expected), "{flags}");
+        assert_eq!(variable("RUSTC_WRAPPER"), "/a b/firmware/rustc.sh");
+    }
+
+    /// Two folders, one compiler that says what it is given.
+    #[cfg(unix)]
+    #[test]
+    fn names_of_symbols_follow_from_packages_and_not_from_folders() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let given = |folder: &Path| {
+            let output = Command::new(repository.join(ANYWHERE))
+                .args([
+                    "echo",
+                    "-C",
+                    "metadata=0123",
+                    "-C",
+                    "extra-filename=-0123",
+                    "a b",
+                ])
+                .env("CARGO_MANIFEST_DIR", folder)
+                .env("CARGO_PKG_NAME", "it")
+                .env("CARGO_PKG_VERSION", "1.2.3")
+                .output()
+                .unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let ours = given(&repository.canonicalize().unwrap().join("kernels"));
+        assert_eq!(ours, "-C metadata=it-1.2.3 -C extra-filename=-0123 a b\n");
+        let foreign = given(Path::new("/registry/it"));
+        assert_eq!(foreign, "-C metadata=0123 -C extra-filename=-0123 a b\n");
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(crate) trait Inputs: Arithmetic {
 
 impl Inputs for Float<f32> {
     fn act(s: &mut Sequence) -> f32 {
-        s.float(2.0)
+        s.argument(2.0)
     }
 
     fn input(s: &mut Sequence) -> f32 {
@@ -78,7 +78,7 @@ impl Inputs for Float<f32> {
     }
 
     fn wide(s: &mut Sequence) -> f32 {
-        s.float(20.0)
+        s.argument(20.0)
     }
 
     fn weight(s: &mut Sequence) -> f32 {
@@ -171,6 +171,21 @@ pub(crate) fn matrix_shift(s: &mut Sequence) -> u8 {
         .unwrap_or_else(|| s.integer(6, 14) as u8)
 }
 
+/// A gain, offsets and a shift by which the outputs show one unit of the product of a normed value
+/// and its gain.
+fn fine_norm<'m>(
+    s: &mut Sequence,
+    m: &mut Memory<'m>,
+    width: usize,
+) -> Option<norm::FixedParams<'m>> {
+    Some(norm::FixedParams {
+        gain: m.array(width, || s.integer(-(1 << 17), 1 << 17))?,
+        offset: m.array(width, || s.integer(-4096, 4096))?,
+        shift: s.integer(1, 7) as u8,
+        epsilon: u64::from(s.bits().max(1)),
+    })
+}
+
 /// Terms and a shift by which the outputs show one unit of a term.
 pub(crate) fn fine_sum(s: &mut Sequence) -> sum::FixedParams {
     sum::FixedParams {
@@ -236,6 +251,9 @@ impl<I: FixedInput> Inputs for Fixed<I> {
         width: usize,
     ) -> Option<norm::FixedParams<'m>> {
         let edges = s.has_edges();
+        if edges && s.bits().is_multiple_of(2) {
+            return fine_norm(s, m, width);
+        }
         Some(norm::FixedParams {
             gain: m.array(width, || match edges {
                 true => s.integer(i32::MIN, i32::MAX),

@@ -310,4 +310,16 @@ mod tests {
             libm::rint(f64::from(below) * 255.0) as i32
         );
     }
+
+    /// Against the expressions themselves, which lose nothing at these arguments.
+    #[test]
+    fn the_oracle_is_the_function() {
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-14 * b, "{a} {b}");
+        for x in [-2.5, -1.0, -0.25, 0.0, 0.25, 1.0, 2.5] {
+            let e = libm::exp(x);
+            near(x.exponential(), e);
+            near(Real::soft_plus(x), libm::log(1.0 + e));
+            near(Real::logistic(x), e / (1.0 + e));
+        }
+    }
 }

@@ -121,6 +121,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         println!("{} mutants", mutants.len());
         return Ok(());
     }
+    let mutants = runnable(mutants);
     let results = if arguments.report {
         journaled(mutants, &known)?
     } else {
@@ -136,6 +137,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
     }
     tell(&results)
+}
+
+/// Leaves out the mutants of code that this host cannot run, and says so: they are not caught here,
+/// whatever the tests are worth.
+fn runnable(mut mutants: Vec<Mutant>) -> Vec<Mutant> {
+    let all = mutants.len();
+    mutants.retain(|mutant| suite::runs_here(&mutant.file));
+    let left_out = all - mutants.len();
+    if left_out > 0 {
+        println!("{left_out} mutants left out: they are of AVX-512, which this host has not");
+    }
+    mutants
 }
 
 /// Runs a few mutants of one small file on the host, which shows that faults are seeded and caught.

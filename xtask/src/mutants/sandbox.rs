@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use mambalite_hil_toolchain::sources;
 use sha2::{Digest, Sha256};
 
 use crate::repository;
@@ -20,27 +20,9 @@ pub(super) struct Sandbox {
 
 impl Sandbox {
     /// Makes the copy, or makes an old one equal to the checkout again.
-    ///
-    /// Files that are equal stay untouched, so that a next run compiles nothing anew.
     pub(super) fn new() -> Result<Self> {
-        let (from, root) = (repository::root(), folder().join("tree"));
-        let mut list = Command::new("git");
-        list.args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ]);
-        let output = list.current_dir(&from).output().context("start git")?;
-        ensure!(output.status.success(), "git ls-files failed");
-        let names = String::from_utf8(output.stdout).context("names of files")?;
-        for name in names.split('\0').filter(|name| !name.is_empty()) {
-            // One that is listed and not there was deleted.
-            if let Ok(content) = fs::read(from.join(name)) {
-                write_changed(&root.join(name), &content)?;
-            }
-        }
+        let root = folder().join("tree");
+        sources::copy(&repository::root(), &root).context("copy the repository")?;
         Ok(Self { root })
     }
 
@@ -49,9 +31,13 @@ impl Sandbox {
         &self.root
     }
 
-    /// Writes a file of the kernels.
+    /// Writes a file of the kernels; one that is equal stays untouched.
     pub(super) fn write(&self, file: &str, text: &str) -> Result<()> {
-        write_changed(&self.root.join(KERNELS).join(file), text.as_bytes())
+        let path = self.root.join(KERNELS).join(file);
+        if fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
+            return Ok(());
+        }
+        fs::write(&path, text).with_context(|| format!("write {}", path.display()))
     }
 }
 
@@ -93,14 +79,4 @@ pub(super) fn files() -> Result<Vec<String>> {
 /// Returns the digest of a file's text, to know the file again by.
 pub(super) fn digest(text: &str) -> String {
     hex::encode(&Sha256::digest(text.as_bytes())[..8])
-}
-
-fn write_changed(path: &Path, content: &[u8]) -> Result<()> {
-    if fs::read(path).is_ok_and(|old| old == content) {
-        return Ok(());
-    }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-    }
-    fs::write(path, content).with_context(|| format!("write {}", path.display()))
 }

@@ -80,6 +80,27 @@ const OPERATORS: [(&str, &[&str]); 7] = [
     ("sum/", &["sum"]),
 ];
 
+/// Tells whether the tests of a file run its code here: those of AVX-512 take other kernels where
+/// the host lacks it, and catch nothing.
+pub(super) fn runs_here(file: &str) -> bool {
+    !file.contains("avx512") || has_avx512()
+}
+
+/// Tells whether the host has what the kernels ask for.
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    std::is_x86_feature_detected!("avx512f")
+        && std::is_x86_feature_detected!("avx512bw")
+        && std::is_x86_feature_detected!("avx512dq")
+        && std::is_x86_feature_detected!("avx512vl")
+        && std::is_x86_feature_detected!("avx512vnni")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_avx512() -> bool {
+    false
+}
+
 /// Returns the tests that own a file of the kernels, the quickest to fail first.
 pub(super) fn of(file: &str) -> Vec<Stage> {
     let names = file.split(['/', '.']);
