@@ -408,24 +408,27 @@ fn values_out_of_range_are_refused_by_name() {
 #[test]
 fn accumulators_that_can_overflow_are_refused_by_name() {
     for precision in [Precision::W8A16, Precision::W8A8] {
-        let dt = Param::new(Scope::Block(0, 0), "dt_proj");
-        let factor = places(precision)
-            .into_iter()
-            .map(|p| p.0)
-            .find(|p| p.scope == dt.scope && p.name == dt.name && p.part == "bias");
-        let bias = factor.unwrap();
-        for value in [i32::MAX, i32::MIN] {
-            let error = with_value(precision, bias, &value.to_le_bytes());
-            assert_eq!(
-                error,
-                ModelError::Overflow {
-                    param: bias.part("")
+        for name in ["dt_proj", "conv1d"] {
+            let all = places(precision).into_iter();
+            let mut biases = all.filter(|(param, ..)| param.part == "bias");
+            let of_first = |param: &Param| param.scope == Scope::Block(0, 0) && param.name == name;
+            let (bias, at, len) = biases.find(|(param, ..)| of_first(param)).unwrap();
+            let param = bias.part("");
+            // The first sum of the array, and the last.
+            for at in [at, at + len - size_of::<i32>()] {
+                for value in [i32::MAX, i32::MIN] {
+                    let mut changed = bytes(precision as usize);
+                    changed[at..][..size_of::<i32>()].copy_from_slice(&value.to_le_bytes());
+                    rehash(&mut changed);
+                    assert!(!accepts(&changed), "{param} + {value} is accepted");
+                    let error = ModelFile::from_bytes(&changed).unwrap_err();
+                    assert_eq!(error, ModelError::Overflow { param });
+                    assert_eq!(
+                        error.to_string(),
+                        format!("sums of {param} can pass 32 bits")
+                    );
                 }
-            );
-            assert_eq!(
-                error.to_string(),
-                format!("sums of {} can pass 32 bits", bias.part(""))
-            );
+            }
         }
     }
 }

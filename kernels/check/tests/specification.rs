@@ -1,4 +1,5 @@
-//! The numbers that `docs/arithmetic/example.md` publishes are those of the kernels.
+//! The numbers that `docs/arithmetic/example.md` publishes are those of the kernels, and so is the memory that
+//! `kernels/README.md` does.
 
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use mambalite_kernels::num::float::Real;
 use mambalite_kernels::{Config, Digests, Layer, Model, Plan, Precision, Upscaler};
 
 const PAGE: &str = include_str!("../../../docs/arithmetic/example.md");
+const README: &str = include_str!("../../README.md");
 
 /// Size of the picture of the page.
 const WIDTH: usize = 7;
@@ -76,6 +78,29 @@ fn models_have_the_published_digests() {
     page_has(&lines);
 }
 
+/// Memory that a variant asks for and does not use would be found by nothing else.
+#[test]
+fn microcontrollers_need_the_published_memory() {
+    for name in ["mambalite-x4-tiny", "dvmsr-x4-141k"] {
+        for precision in Precision::ALL {
+            let file = aligned(name, precision);
+            let model = Model::parse(bytemuck::cast_slice(&file)).expect("a good model");
+            let arena = Plan::microcontroller(&model, 64).arena_bytes;
+            let row = format!(
+                "| {precision} | {} B | {} B |",
+                grouped(model.bytes_len()),
+                grouped(arena)
+            );
+            assert!(README.contains(&row), "not in the table: {name} {row}");
+        }
+    }
+}
+
+/// Returns a number below a million with a comma.
+fn grouped(number: usize) -> String {
+    format!("{},{:03}", number / 1000, number % 1000)
+}
+
 /// Names of the layers and what else is digested, with the digests.
 type Run = Vec<(String, u64)>;
 
@@ -90,8 +115,8 @@ fn rows(runs: &[Run; 3], wanted: impl Fn(&str) -> bool) -> Vec<String> {
         .collect()
 }
 
-/// Runs the picture of the page through a shipped model.
-fn run(name: &str, precision: Precision) -> Run {
+/// Returns a shipped model as it has to lie in memory, and zeros up to the next 16 bytes.
+fn aligned(name: &str, precision: Precision) -> Vec<u128> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../models")
         .join(name)
@@ -99,6 +124,12 @@ fn run(name: &str, precision: Precision) -> Run {
     let bytes = std::fs::read(path).expect("a shipped model");
     let mut blocks = vec![0u128; bytes.len().div_ceil(16)];
     bytemuck::cast_slice_mut::<u128, u8>(&mut blocks)[..bytes.len()].copy_from_slice(&bytes);
+    blocks
+}
+
+/// Runs the picture of the page through a shipped model.
+fn run(name: &str, precision: Precision) -> Run {
+    let blocks = aligned(name, precision);
     let model = Model::parse(bytemuck::cast_slice(&blocks)).expect("a good model");
     let mut arena = vec![0u64; Plan::new(&model, WIDTH).arena_bytes.div_ceil(8)];
     let mut digests = Digests::new(model.config(), vec![0; Layer::count(model.config())]);

@@ -54,3 +54,18 @@ impl<'a> Allocate<'a> for Arena<'a> {
         &mut bytemuck::must_cast_slice_mut::<u64, T>(taken)[..len]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_bytes_than_there_are_numbers_is_the_largest_number() {
+        let mut measure = Measure::default();
+        assert!(measure.take::<u8>(1).is_empty());
+        assert_eq!(measure.bytes(), ALIGN);
+        measure.take::<u64>(usize::MAX / 8 + 2);
+        measure.take::<u8>(1);
+        assert_eq!(measure.bytes(), usize::MAX);
+    }
+}

@@ -198,10 +198,8 @@ fn scratch<'a, A: Arithmetic>(
     let rank = forms().filter_map(|(_, form)| form.rank()).max();
     let unordered = forms().filter(|(_, form)| matches!(form, Form::IdentityRows(_)));
     let unordered = unordered.map(|(weight, _)| weight.outputs).max();
-    let inputs = forms().map(|(weight, form)| {
-        let inputs = weight.inputs * weight.taps;
-        inputs.max(form.rank().unwrap_or(0))
-    });
+    // A rank is no larger.
+    let inputs = config.weights().map(|weight| weight.inputs * weight.taps);
     mixer::Scratch {
         linear: linear::Scratch {
             band,

@@ -158,4 +158,11 @@ mod tests {
             prop_assert!(seen.iter().all(|&n| n == 1));
         }
     }
+
+    #[test]
+    fn a_tile_beyond_all_numbers_is_the_picture() {
+        for (tile, halo) in [(usize::MAX, 1), (1, usize::MAX)] {
+            assert_eq!(TileGrid::new(10, 9, tile, halo).padded_width_max(), 10);
+        }
+    }
 }

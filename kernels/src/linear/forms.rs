@@ -234,3 +234,64 @@ pub(super) fn place<A: Arithmetic, O>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::boxed::Box;
+    use std::vec;
+
+    use bytemuck::Pod;
+
+    use super::*;
+    use crate::arith::Float;
+    use crate::config::WeightName;
+    use crate::model::{Scope, Source};
+
+    /// Arrays of zeros.
+    struct Zeros;
+
+    impl Source<'static> for Zeros {
+        fn array<T: Pod>(&mut self, _: Param, len: usize) -> Result<&'static [T], ModelError> {
+            Ok(Box::leak(vec![T::zeroed(); len].into_boxed_slice()))
+        }
+
+        fn verifies(&self) -> bool {
+            false
+        }
+    }
+
+    impl WeightSource<'static, Float<f32>> for Zeros {}
+
+    /// Tells whether a weight of so many outputs and inputs takes a form.
+    fn takes((outputs, inputs): (usize, usize), form: Form) -> bool {
+        let weight = Weight {
+            name: WeightName::ConvFirst,
+            outputs,
+            inputs,
+            taps: 1,
+        };
+        let param = Param::new(Scope::Network, "it");
+        let loaded = Weights::load::<f32>(&mut Zeros, param, weight, form, true);
+        let refused = ModelError::Rank {
+            param,
+            rank: form.rank().unwrap(),
+        };
+        loaded.map_or_else(|error| error != refused, |_: Weights<'_, Float<f32>>| true)
+    }
+
+    #[test]
+    fn a_rank_is_at_most_that_of_the_matrix() {
+        for shape in [(4, 9), (9, 4)] {
+            let low_rank = [0, 1, 4, 5].map(|rank| takes(shape, Form::LowRank(rank)));
+            assert_eq!(low_rank, [false, true, true, false], "{shape:?}");
+        }
+        let identity = [0, 1, 3, 4].map(|rank| takes((4, 9), Form::IdentityRows(rank)));
+        assert_eq!(
+            identity,
+            [false, true, true, false],
+            "one output is no copy"
+        );
+        assert!(takes((9, 4), Form::IdentityRows(4)));
+        assert!(!takes((9, 4), Form::IdentityRows(5)));
+    }
+}

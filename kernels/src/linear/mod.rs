@@ -150,3 +150,15 @@ pub const W8A8: &[Variant<Kernel<crate::arith::Fixed<i8>>>] = variants![
     reference();
     avx2::w8a8, avx512::w8a8, neon::w8a8, neon_dot::w8a8, dsp::w8a8, mve::w8a8
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::microcontroller_scratch_words;
+
+    /// 16 and 32 inputs of 2 bytes and a sum of 4, six times.
+    #[test]
+    fn microcontrollers_keep_no_more_than_padded_inputs() {
+        assert_eq!(microcontroller_scratch_words(16), 27);
+        assert_eq!(microcontroller_scratch_words(17), 51);
+    }
+}

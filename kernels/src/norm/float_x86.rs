@@ -22,7 +22,8 @@ fn run<S: Simd>(s: S, params: &FloatParams<'_>, x: &[f32], width: usize, out: &m
         let (mut means, mut factors) = ([0.0; LANES_MAX], [0.0; LANES_MAX]);
         s.store(&mut means, mean);
         s.store(&mut factors, r);
-        let pixels = (x.len().min(out.len()) / width).min(LANES_MAX);
+        let held = x.len().min(out.len()) / width;
+        let pixels = held.min(LANES_MAX);
         for c in (0..width).step_by(S::LANES) {
             let lanes = Lanes::new(s, width - c, pixels);
             let (Some(x), Some(mut out)) = (lanes.of(x, c, width), lanes.of_mut(out, c, width))

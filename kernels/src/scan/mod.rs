@@ -119,3 +119,14 @@ pub const W8A8: &[Variant<Kernel<Fixed<i8>>>] = variants![
     reference::fixed_kernel();
     avx2::w8a8, avx512::w8a8, neon::w8a8, dsp::w8a8, mve::w8a8
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::microcontroller_scratch_words;
+
+    #[test]
+    fn microcontrollers_keep_no_more_than_padded_channels_and_states() {
+        assert_eq!(microcontroller_scratch_words((48, 16)), 48 + 64);
+        assert_eq!(microcontroller_scratch_words((17, 3)), 20 + 12);
+    }
+}

@@ -55,6 +55,8 @@ const UNITS: Stage = Stage::Test("mambalite-kernels", &["--lib"]);
 const MODELS: Stage = Stage::Test("mambalite-kernels-check", &["--test", "specification"]);
 /// Streams, parts and patches of many networks.
 const EXECUTORS: Stage = Stage::Test("mambalite-tests", &["--test", "executors"]);
+/// Files that are to be refused.
+const REFUSALS: Stage = Stage::Test("mambalite-tests", &["--test", "model_file"]);
 
 /// How a stage ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,9 +127,13 @@ pub(super) fn of(file: &str) -> Vec<Stage> {
     let whole = [
         "exec/", "mixer", "anchor", "shuffle", "arith", "rows", "conv3x3",
     ];
+    let reads = ["arith/", "linear/forms"];
     let models_first = whole.iter().any(|part| file.starts_with(part));
     let mut stages: Vec<_> = cases.chain([UNITS, EXECUTORS]).collect();
     stages.insert(if models_first { 0 } else { stages.len() - 2 }, MODELS);
+    if reads.iter().any(|part| file.starts_with(part)) {
+        stages.push(REFUSALS);
+    }
     stages
 }
 
@@ -299,6 +305,7 @@ mod tests {
         assert_eq!(of("scan/fixed_avx2.rs"), all);
         let all = [MODELS, Stage::Cases("host", ""), UNITS, EXECUTORS];
         assert_eq!(of("exec/stream.rs"), all);
+        assert_eq!(of("arith/fixed.rs"), [&all[..], &[REFUSALS]].concat());
     }
 
     #[test]
