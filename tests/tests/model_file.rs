@@ -432,3 +432,32 @@ fn accumulators_that_can_overflow_are_refused_by_name() {
         }
     }
 }
+
+/// A bias that other channels' taps leave room for.
+#[test]
+fn the_taps_of_every_channel_count_in_an_overflow() {
+    let conv1d = Param::new(Scope::Block(0, 0), "conv1d");
+    for precision in [Precision::W8A16, Precision::W8A8] {
+        let all = places(precision);
+        let place = |part| {
+            let mut all = all.iter();
+            let found = all.find(|(param, ..)| *param == conv1d.part(part));
+            found.map(|&(_, at, _)| at).unwrap()
+        };
+        let inner = CONFIG.inner;
+        for channel in [0, inner - 1] {
+            let mut changed = bytes(precision as usize);
+            for tap in 0..4 {
+                changed[place("weight") + tap * inner + channel] = 127;
+            }
+            let bias = i32::MAX - 4 * 127 * 32767;
+            for (bias, is_refused) in [(bias, false), (bias + 1, true)] {
+                changed[place("bias") + 4 * channel..][..4].copy_from_slice(&bias.to_le_bytes());
+                rehash(&mut changed);
+                let error = ModelFile::from_bytes(&changed).err();
+                let expected = ModelError::Overflow { param: conv1d };
+                assert_eq!(error, is_refused.then_some(expected), "{channel}");
+            }
+        }
+    }
+}

@@ -43,10 +43,10 @@ fn share(baud: u32, width: usize, height: usize) -> f64 {
     inward.share()
 }
 
-/// The board sends four times what it takes, so its direction is the one to be kept busy. A test
-/// beside others may be held up, so it has three tries.
+/// The board sends four times what it takes, so its direction is the one to be kept busy. A board that
+/// is emulated beside it may hold it up, so it has three tries.
 #[test]
-fn nine_tenths_of_the_line_are_used() {
+fn timed_nine_tenths_of_the_line_are_used() {
     for (baud, width, height) in [(115_200, 48, 48), (921_600, 100, 160)] {
         let enough = (0..3).any(|_| share(baud, width, height) >= 0.9);
         assert!(enough, "{baud} baud");
