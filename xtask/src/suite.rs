@@ -49,7 +49,7 @@ pub(crate) enum Strictness {
     Strict,
 }
 
-/// A share of the tests. The first three need neither each other nor all of a computer: much of each is
+/// A share of the tests. All but the last need neither each other nor all of a computer: much of each is
 /// the work of one compiler or one emulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Part {
@@ -60,6 +60,8 @@ pub(crate) enum Part {
     Kernels,
     /// Firmware, and conformance on every target.
     Embedded,
+    /// Certificates of virtual boards, made and verified.
+    Certificates,
     /// The harness with virtual boards.
     Boards,
 }
@@ -78,18 +80,19 @@ pub(crate) fn run(strictness: Strictness, part: Option<Part>) -> Result<()> {
     Ok(())
 }
 
-/// Runs what fails soonest, then the embedded part beside two others, then the boards, whose tests look
+/// Runs what fails soonest, then the embedded part beside three others, then the boards, whose tests look
 /// at the clock and take the firmware that is built by then.
 fn run_all(strictness: Strictness, times: &mut Times) -> Result<Counts> {
     times.of("format and lints", || lint(strictness))?;
     let embedded = Beside::start(Part::Embedded, strictness)?;
-    let others = run_part(Part::Host, strictness, times)
-        .and_then(|host| Ok([host, run_part(Part::Kernels, strictness, times)?]));
+    let mut others = Counts::default();
+    let ended = [Part::Host, Part::Kernels, Part::Certificates]
+        .into_iter()
+        .try_for_each(|part| run_part(part, strictness, times).map(|counts| others += counts));
     // Its words come before an error of the others is told.
     let mut counts = times.of("wait for the embedded part", || embedded.finish())?;
-    for others in others? {
-        counts += others;
-    }
+    ended?;
+    counts += others;
     counts += run_part(Part::Boards, strictness, times)?;
     Ok(counts)
 }
@@ -112,7 +115,7 @@ fn run_part(part: Part, strictness: Strictness, times: &mut Times) -> Result<Cou
     for (name, mut command) in suites(part, has("nextest", strictness)?) {
         let folder = match part {
             Part::Embedded => &firmware,
-            Part::Host | Part::Kernels | Part::Boards => &root,
+            Part::Host | Part::Kernels | Part::Certificates | Part::Boards => &root,
         };
         counts += times.of(name, || run_suite(&mut command, folder))?;
     }
@@ -205,7 +208,7 @@ fn tasks(part: Part) -> &'static [Task] {
     match part {
         Part::Embedded => &EMBEDDED,
         Part::Kernels => &KERNELS,
-        Part::Host | Part::Boards => &[],
+        Part::Host | Part::Certificates | Part::Boards => &[],
     }
 }
 
@@ -231,9 +234,10 @@ fn suites(part: Part, nextest: bool) -> Vec<(&'static str, Command)> {
     };
     match part {
         Part::Embedded => vec![("firmware on the host", cargo(&["test", "--all-targets"]))],
+        Part::Certificates if nextest => vec![("certificates", profile("certificates"))],
         Part::Boards if nextest => vec![("tests with boards", profile("hil"))],
         // They are among the others then.
-        Part::Boards => Vec::new(),
+        Part::Certificates | Part::Boards => Vec::new(),
         Part::Kernels => Vec::new(),
         Part::Host => {
             let tests = match nextest {
