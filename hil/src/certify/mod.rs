@@ -140,12 +140,12 @@ pub fn run(
         None => None,
     };
     std::fs::create_dir_all(&order.out).map_err(Error::write(&order.out))?;
-    let empty = Scratch::new(usize::MAX).map_err(Error::write(&std::env::temp_dir()))?;
+    let elsewhere = Scratch::new(usize::MAX).map_err(Error::write(&std::env::temp_dir()))?;
     let mut kinds = BTreeMap::new();
     for stand in &stands {
         let watch = Watch::new(observer, &stand.rig.name);
         if !kinds.contains_key(&stand.board.name) {
-            let made = make(boards, stand, &empty, (interrupt, &watch))?;
+            let made = make(boards, stand, &elsewhere, (interrupt, &watch))?;
             kinds.insert(stand.board.name.clone(), made);
         }
         let Some(made) = kinds.get(&stand.board.name) else {
@@ -236,15 +236,21 @@ fn models(order: &Order) -> Result<Vec<ModelFile>> {
 fn make(
     boards: &Boards,
     stand: &Stand,
-    empty: &Scratch,
+    elsewhere: &Scratch,
     (interrupt, watch): (&Interrupt, &Watch<'_>),
 ) -> Result<Made> {
     watch.begin(Stage::Build, 0);
     let mut crates = 0;
-    let made = made::make(boards, &stand.board, empty.path(), interrupt, &mut |_| {
-        crates += 1;
-        watch.reach(crates);
-    });
+    let made = made::make(
+        boards,
+        &stand.board,
+        elsewhere.path(),
+        interrupt,
+        &mut |_| {
+            crates += 1;
+            watch.reach(crates);
+        },
+    );
     watch.end();
     made
 }

@@ -117,13 +117,18 @@ impl Sequence {
 
     /// Returns a float as [`Sequence::float`], for kernels that take functions of it.
     pub(crate) fn argument(&mut self, range: f32) -> f32 {
-        if self.has_edges() {
-            let choice = self.bits();
-            if choice.is_multiple_of(16) {
-                return ROUNDED_TWICE[(choice >> 4) as usize % ROUNDED_TWICE.len()];
-            }
+        self.rare(&ROUNDED_TWICE)
+            .unwrap_or_else(|| self.float(range))
+    }
+
+    /// Returns one of the floats every 16th time where values may be at the edges.
+    fn rare(&mut self, floats: &[f32]) -> Option<f32> {
+        if !self.has_edges() {
+            return None;
         }
-        self.float(range)
+        let choice = self.bits();
+        let is_due = choice.is_multiple_of(16);
+        is_due.then(|| floats[(choice >> 4) as usize % floats.len()])
     }
 
     /// Returns the next 32 bits.
@@ -155,11 +160,8 @@ impl Sequence {
         if self.draw == Draw::Binary {
             return self.integer(0, 1) as f32;
         }
-        if self.has_edges() {
-            let choice = self.bits();
-            if choice.is_multiple_of(16) {
-                return EDGES[(choice >> 4) as usize % EDGES.len()];
-            }
+        if let Some(edge) = self.rare(&EDGES) {
+            return edge;
         }
         let signed = (self.bits() >> 8) as i32 - (1 << 23);
         signed as f32 / 8_388_608.0 * range
