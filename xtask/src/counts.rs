@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 
 /// Tests by outcome.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Ran and passed.
     pub(crate) passed: usize,
@@ -12,7 +12,12 @@ pub(crate) struct Counts {
     pub(crate) failed: usize,
     /// Were ignored, or found their data missing.
     pub(crate) skipped: usize,
+    /// Names of those that failed, where the runner tells them.
+    pub(crate) failures: Vec<String>,
 }
+
+/// What a line that names a failure begins with.
+const FAILURE: &str = "FAILED ";
 
 impl Counts {
     /// Counts the tests in the output of cargo test or of nextest.
@@ -21,6 +26,7 @@ impl Counts {
     /// it passed; here it counts as skipped.
     pub(crate) fn of(lines: &[String]) -> Self {
         let (mut counts, mut said_skip) = (Self::default(), 0);
+        let mut after_summary = false;
         for whole in lines {
             let line = whole.trim_start();
             // Indented, it is what a test printed under nextest, which counts it in its summary.
@@ -33,6 +39,14 @@ impl Counts {
                 counts.passed += number_before(line, "passed");
                 counts.failed += number_before(line, "failed");
                 counts.failed += number_before(line, "timed out");
+                after_summary = true;
+            } else if after_summary && let Some((_, name)) = line.split_once("s] (") {
+                // nextest repeats after its summary what did not pass.
+                counts
+                    .failures
+                    .extend(name.split_once(") ").map(|(_, name)| name.to_owned()));
+            } else if let Some(name) = failed_by_cargo_test(whole) {
+                counts.failures.push(name.to_owned());
             } else if line.starts_with("SKIP") {
                 said_skip += 1;
             }
@@ -45,26 +59,59 @@ impl Counts {
 }
 
 impl Counts {
-    /// Reads what its `Display` writes; nothing of any other line.
-    pub(crate) fn parse(line: &str) -> Option<Self> {
-        let counts = Self {
-            passed: number_before(line, "passed"),
-            failed: number_before(line, "failed"),
-            skipped: number_before(line, "skipped"),
-        };
-        (counts.to_string() == line).then_some(counts)
+    /// Counts a test that failed, and says why.
+    pub(crate) fn fail(&mut self, name: impl Into<String>, why: impl fmt::Display) {
+        let name = name.into();
+        println!("FAIL {name}: {why}");
+        self.failed += 1;
+        self.failures.push(name);
     }
-}
 
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
+    /// Counts a test by what it complains of, and says that.
+    pub(crate) fn judge(&mut self, name: impl Into<String>, complaints: &[String]) {
+        match complaints {
+            [] => self.passed += 1,
+            complaints => self.fail(name, complaints.join("\n")),
+        }
+    }
+
+    /// Reads what its `Display` wrote, from the last lines of a text.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (passed, failed, skipped) = text.lines().rev().find_map(sum)?;
+        let names = text.lines().filter_map(|line| line.strip_prefix(FAILURE));
+        Some(Self {
             passed,
             failed,
             skipped,
-        } = self;
-        write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
+            failures: names.map(str::to_owned).collect(),
+        })
     }
+}
+
+/// Failures by name, a line each, and the sum in a line.
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for name in &self.failures {
+            writeln!(f, "{FAILURE}{name}")?;
+        }
+        f.write_str(&sum_line(self.passed, self.failed, self.skipped))
+    }
+}
+
+fn sum_line(passed: usize, failed: usize, skipped: usize) -> String {
+    format!("{passed} passed, {failed} failed, {skipped} skipped")
+}
+
+/// Reads what `sum_line` writes; nothing of any other line.
+fn sum(line: &str) -> Option<(usize, usize, usize)> {
+    let [passed, failed, skipped] =
+        ["passed", "failed", "skipped"].map(|word| number_before(line, word));
+    (sum_line(passed, failed, skipped) == line).then_some((passed, failed, skipped))
+}
+
+/// Returns the name of the test in a line `test NAME ... FAILED`.
+fn failed_by_cargo_test(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
 impl AddAssign for Counts {
@@ -72,6 +119,7 @@ impl AddAssign for Counts {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+        self.failures.extend(other.failures);
     }
 }
 
@@ -107,10 +155,12 @@ mod tests {
     fn a_sum_is_read_back() {
         let counts = Counts {
             passed: 12,
-            failed: 0,
+            failed: 2,
             skipped: 345,
+            failures: vec!["kernels a::b".into(), "c".into()],
         };
-        assert_eq!(Counts::parse(&counts.to_string()), Some(counts));
+        let text = format!("more before\n{counts}\nand after");
+        assert_eq!(Counts::parse(&text), Some(counts));
         for line in [
             "",
             "12 passed, 0 failed",
@@ -127,6 +177,16 @@ mod tests {
         assert_eq!(count(text), (11, 3, 0));
         let printed = "    test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured\n";
         assert_eq!(count(&format!("{printed}{text}")), (11, 3, 0));
+    }
+
+    #[test]
+    fn failures_are_named() {
+        let text = "test a::b ... FAILED\n        FAIL [   0.1s] (1/3) hil::boards x::early\n  Summary [ 0.1s] \
+            2 tests run: 0 passed, 2 failed\n        FAIL [   0.1s] (1/3) hil::boards x::y\n     \
+            TIMEOUT [ 120.0s] (3/3) hil z\nerror: test run failed";
+        let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        let names = ["a::b", "hil::boards x::y", "hil z"];
+        assert_eq!(Counts::of(&lines).failures, names);
     }
 
     #[test]

@@ -88,14 +88,14 @@ pub(crate) fn count() -> Result<Counts> {
     let model_bytes = fs::metadata(repository::root().join(MODEL))?.len();
     let mut counts = Counts::default();
     for (name, program) in build(target)? {
-        let verdict = judge(target, &program, &expected);
         let flash = flash_bytes(&program)?.saturating_sub(model_bytes);
-        match &verdict {
-            Ok(()) => println!("{name}: {expected}, {flash} bytes of flash besides the model"),
-            Err(error) => println!("FAIL example {name}: {error:#}"),
+        match judge(target, &program, &expected) {
+            Ok(()) => {
+                println!("{name}: {expected}, {flash} bytes of flash besides the model");
+                counts.passed += 1;
+            }
+            Err(error) => counts.fail(format!("example {name}"), format!("{error:#}")),
         }
-        counts.passed += usize::from(verdict.is_ok());
-        counts.failed += usize::from(verdict.is_err());
     }
     Ok(counts)
 }

@@ -49,10 +49,7 @@ pub(crate) fn count() -> Result<Counts> {
         match check() {
             Ok(true) => counts.passed += 1,
             Ok(false) => counts.skipped += 1,
-            Err(error) => {
-                println!("FAIL library, {name}: {error:#}");
-                counts.failed += 1;
-            }
+            Err(error) => counts.fail(format!("library, {name}"), format!("{error:#}")),
         }
     }
     Ok(counts)

@@ -203,7 +203,9 @@ fn privilege() -> Option<&'static [&'static str]> {
 fn apt(prefix: &[&str]) -> Command {
     let mut words = prefix
         .iter()
-        .chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        .chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"])
+        // Another one may be at it.
+        .chain(&["-o", "DPkg::Lock::Timeout=600"]);
     let mut command = Command::new(words.next().unwrap_or(&"apt-get"));
     command.args(words);
     command

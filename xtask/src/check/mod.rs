@@ -96,27 +96,21 @@ pub(crate) fn count(names: &[String], seed: u64) -> Result<Counts> {
 
 /// Shows what went wrong on a target and counts its runs; a problem of the whole is a failure too.
 fn tell(target: &Target, report: &Report) -> Counts {
-    let mut counts = Counts {
-        failed: report.problems.len(),
-        ..Counts::default()
-    };
-    for (_, outcome) in &report.runs {
-        match outcome {
-            Outcome::Pass(_) => counts.passed += 1,
-            Outcome::Skip => counts.skipped += 1,
-            Outcome::Fail(_) => counts.failed += 1,
-        }
-    }
+    let mut counts = Counts::default();
     let stack = report
         .stack
         .as_ref()
         .map_or(String::new(), |stack| format!(", stack {stack} bytes"));
     println!("{}: {} runs{stack}", target.name, report.runs.len());
-    for (name, detail) in report.failures() {
-        println!("FAIL {} {name}: {detail}", target.name);
+    for (name, outcome) in &report.runs {
+        match outcome {
+            Outcome::Pass(_) => counts.passed += 1,
+            Outcome::Skip => counts.skipped += 1,
+            Outcome::Fail(detail) => counts.fail(format!("{} {name}", target.name), detail),
+        }
     }
     for problem in &report.problems {
-        println!("FAIL {}: {problem}", target.name);
+        counts.fail(target.name, problem);
     }
     counts
 }
@@ -138,8 +132,8 @@ fn run_controls(programs: &BTreeMap<&str, PathBuf>, seed: u64) -> Result<Counts>
                 println!("{} {}: found, {how}", control.target, control.word);
             }
             Err(why) => {
-                counts.failed += 1;
-                println!("FAIL {} {}: not found, {why}", control.target, control.word);
+                let name = format!("{} {}", control.target, control.word);
+                counts.fail(name, format!("not found, {why}"));
             }
         }
     }
