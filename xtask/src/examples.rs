@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use object::{Object, ObjectSegment};
+use serde::Deserialize;
 
 use crate::check::program;
 use crate::check::targets::{self, Target};
@@ -30,6 +31,21 @@ const PROGRAMS: [(&str, &[&str]); 4] = [
     ("rtic", &[]),
     ("embassy", &[]),
 ];
+
+/// Package with the library and the board of the programs in C.
+const C: &str = "c";
+/// Folder of the program in C that runs on FreeRTOS.
+const FREERTOS: &str = "freertos";
+/// Package that has the source of FreeRTOS.
+const FREERTOS_SOURCE: &str = "freertos-next";
+/// Its files that the program needs, and the folders of its headers.
+const FREERTOS_FILES: [&str; 4] = [
+    "tasks.c",
+    "queue.c",
+    "list.c",
+    "portable/GCC/ARM_CM4F/port.c",
+];
+const FREERTOS_HEADERS: [&str; 2] = ["include", "portable/GCC/ARM_CM4F"];
 
 /// Longest time that an example may run; it takes a fraction of a second.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -140,13 +156,14 @@ fn build(target: &Target) -> Result<Vec<(String, PathBuf)>> {
         fs::copy(built.join(package), &path)?;
         programs.push((name, path));
     }
-    process::run(&mut cargo(target, "c")?, &folder())?;
-    let path = kept.join("c");
-    process::run(
-        &mut gcc(&built.join("libmambalite_example_c.a"), &path),
-        &folder().join("c"),
-    )?;
-    programs.push(("c".to_owned(), path));
+    process::run(&mut cargo(target, C)?, &folder())?;
+    let library = built.join("libmambalite_example_c.a");
+    for (name, mut command) in [(C, gcc("main.c")), (FREERTOS, with_freertos()?)] {
+        let path = kept.join(name);
+        command.arg(&library).args(["-lgcc", "-o"]).arg(&path);
+        process::run(&mut command, &folder().join(C))?;
+        programs.push((name.to_owned(), path));
+    }
     Ok(programs)
 }
 
@@ -168,16 +185,67 @@ fn cargo(target: &Target, package: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Returns the command that compiles the example in C and links it with the library.
-fn gcc(library: &Path, program: &Path) -> Command {
+/// Returns the command that compiles a program in C, less the library; its folder is that of [`C`].
+fn gcc(main: &str) -> Command {
     let root = repository::root();
     let mut command = Command::new("arm-none-eabi-gcc");
     command.args(C_FLAGS);
     command.arg("-I").arg(root.join("kernels/c/include"));
     command.arg(format!("-DMODEL_FILE=\"{}\"", root.join(MODEL).display()));
-    command.args(["-T", "board.ld", "main.c", "board.c"]);
-    command.arg(library).args(["-lgcc", "-o"]).arg(program);
+    command.args(["-I", ".", "-T", "board.ld", main, "scene.c", "board.c"]);
     command
+}
+
+/// Returns the same for the program that runs on FreeRTOS.
+fn with_freertos() -> Result<Command> {
+    let (own, kernel) = (folder().join(FREERTOS), freertos()?);
+    let mut command = gcc("../freertos/main.c");
+    command.args(FREERTOS_FILES.map(|file| kernel.join(file)));
+    let mut headers = vec![own.clone(), own.join("libc")];
+    headers.extend(FREERTOS_HEADERS.map(|folder| kernel.join(folder)));
+    for folder in headers {
+        command.arg("-I").arg(folder);
+    }
+    Ok(command)
+}
+
+/// Returns the folder of FreeRTOS' source, which cargo fetches.
+fn freertos() -> Result<PathBuf> {
+    let mut command = process::cargo();
+    command.args([
+        "metadata",
+        "--locked",
+        "--format-version",
+        "1",
+        "--features",
+        FREERTOS_SOURCE,
+    ]);
+    let output = command.current_dir(folder().join(C)).output()?;
+    let words = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "the packages of the examples: {words}"
+    );
+    let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
+    let package = metadata
+        .packages
+        .into_iter()
+        .find(|package| package.name == FREERTOS_SOURCE);
+    let package =
+        package.with_context(|| format!("{FREERTOS_SOURCE} is no package of the examples"))?;
+    Ok(package.manifest_path.with_file_name("FreeRTOS-Kernel"))
+}
+
+/// What cargo tells of packages, as far as it is read here.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
 }
 
 /// Runs a program in QEMU; wrong is another digest, or another end than that of success.

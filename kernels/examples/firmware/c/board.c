@@ -12,7 +12,8 @@
 /* Access to the coprocessors: bits 20 to 23 let everyone use the floating-point unit. */
 #define CPACR (*(volatile uint32_t *)0xe000ed88u)
 
-extern uint32_t stack_top, bss_begin, bss_end;
+extern uint32_t stack_top, data_begin, data_end, bss_begin, bss_end;
+extern const uint32_t data_in_flash;
 
 int main(void);
 noreturn void reset(void);
@@ -47,17 +48,35 @@ static noreturn void fault(void) {
     board_exit(1);
 }
 
+/* A system has functions of these names. */
+#define OTHERWISE_FAULT __attribute__((weak, alias("fault"))) noreturn
+OTHERWISE_FAULT void SVC_Handler(void);
+OTHERWISE_FAULT void PendSV_Handler(void);
+OTHERWISE_FAULT void SysTick_Handler(void);
+
 noreturn void reset(void) {
     CPACR |= 0xfu << 20;
     __asm__ volatile("dsb\n isb" ::: "memory");
+    const uint32_t *from = &data_in_flash;
+    for (volatile uint32_t *word = &data_begin; word < &data_end; word++) {
+        *word = *from++;
+    }
     for (volatile uint32_t *word = &bss_begin; word < &bss_end; word++) {
         *word = 0;
     }
     board_exit(main());
 }
 
-/* The first entries of the vector table: no interrupt is used. */
+/* The entries of the vector table that are the core's own, by number. */
 __attribute__((section(".vectors"), used)) static const void *const vectors[16] = {
-    &stack_top,           (const void *)reset, (const void *)fault, (const void *)fault,
-    (const void *)fault,  (const void *)fault, (const void *)fault,
+    [0] = &stack_top,
+    [1] = (const void *)reset,
+    [2] = (const void *)fault,
+    [3] = (const void *)fault,
+    [4] = (const void *)fault,
+    [5] = (const void *)fault,
+    [6] = (const void *)fault,
+    [11] = (const void *)SVC_Handler,
+    [14] = (const void *)PendSV_Handler,
+    [15] = (const void *)SysTick_Handler,
 };
