@@ -6,8 +6,11 @@ twice 24 and two more. `fma` needs a step of its own.
 """
 
 import math
+import operator
 import struct
+from array import array
 from collections.abc import Sequence
+from math import frexp, ldexp
 
 from .model_file import DENSE, LOW_RANK, Conv1d, Matrix, Norm, Scan, Weight
 
@@ -59,25 +62,40 @@ EPSILON = from_bits(0x3727C5AC)
 def fma(a: float, b: float, c: float) -> float:
     """Returns `a * b + c` rounded once to binary32.
 
-    The product of two binary32 is exact in binary64. `error` is what the binary64 sum lost, exactly
-    (Knuth's sum of two). Where it lost something, the sum is rounded to odd instead; rounding that
-    to binary32 is then one rounding of the exact value (Boldo and Melquiond).
+    The product of two binary32 is exact in binary64. Rounding the binary64 sum again is rounding the
+    exact sum once, unless the former lies in the middle of two binary32, for which 25 bits are enough:
+    rounding to binary64 moves no sum across such a number, which binary64 has, only onto it.
     """
     product = a * b
     total = product + c
-    part = total - product
-    error = (product - (total - part)) + (c - part)
-    if error:
-        total = to_odd(total, error)
+    if (frexp(total)[0] * 33554432.0).is_integer():
+        total = to_odd(product, c)
     try:
         return to_single(of_single(total))[0]
     except OverflowError:
         return f32(total)
 
 
-def to_odd(total: float, error: float) -> float:
-    """Returns the neighbour of `total + error` whose last bit is 1; `error` is below half a unit."""
-    if not math.isfinite(total):
+def fma_row(factors: Sequence[float], x: float, terms: Sequence[float]) -> list[float]:
+    """Returns `fma(factor, x, term)` for each factor and term; calls cost much of the time."""
+    products = [factor * x for factor in factors]
+    totals = list(map(operator.add, products, terms))
+    for i, (significand, _) in enumerate(map(frexp, totals)):
+        if (significand * 33554432.0).is_integer():
+            totals[i] = to_odd(products[i], terms[i])
+    return array("f", totals).tolist()
+
+
+def to_odd(a: float, b: float) -> float:
+    """Returns `a + b` rounded to odd: where bits are lost, the neighbour whose last bit is 1.
+
+    `error` is what the sum lost, exactly (Knuth's sum of two). Rounding what this returns to binary32
+    is one rounding of the exact value (Boldo and Melquiond).
+    """
+    total = a + b
+    part = total - a
+    error = (a - (total - part)) + (b - part)
+    if not error or not math.isfinite(total):
         return total
     word = DOUBLE_BITS.unpack(DOUBLE.pack(total))[0]
     if word & 1 == 0:
@@ -98,10 +116,10 @@ def exponential(x: float) -> float:
     n = f32(shifted - ROUND)
     r = fma(n, -LN_2_LO, fma(n, -LN_2_HI, x))
     total = EXP[7]
-    for k in range(6, -1, -1):
-        total = fma(total, r, EXP[k])
+    for coefficient in EXP[6::-1]:
+        total = fma(total, r, coefficient)
     half = int(n) // 2
-    return f32(f32(total * 2.0**half) * 2.0 ** (int(n) - half))
+    return f32(ldexp(f32(ldexp(total, half)), int(n) - half))
 
 
 def ln_1p(u: float) -> float:
@@ -131,21 +149,23 @@ def logistic(x: float) -> float:
 # "Matrix product and forms".
 
 
-def matrix(w: Matrix, o: int, x: Sequence[float], taps: Sequence[int] | None) -> float:
-    """Returns output `o`; `taps` are the inputs' indices where some are left out."""
-    weight = w.weight[o] if taps is None else [w.weight[o][k] for k in taps]
-    acc = w.bias[o]
-    for factor, value in zip(weight, x, strict=True):
-        acc = fma(factor, value, acc)
+def matrix(w: Matrix, x: Sequence[float], taps: Sequence[int] | None = None) -> list[float]:
+    """Returns all outputs; `taps` are the inputs' indices where some are left out."""
+    acc = list(w.bias)
+    columns = list(zip(*w.weight, strict=True))
+    if taps is not None:
+        columns = [columns[k] for k in taps]
+    for factors, value in zip(columns, x, strict=True):
+        acc = fma_row(factors, value, acc)
     return acc
 
 
 def weight(w: Weight, x: Sequence[float], taps: Sequence[int] | None = None) -> list[float]:
     """Returns all outputs of a weight of any form."""
     if w.form == DENSE:
-        return [matrix(w.u, o, x, taps) for o in range(len(w.u.weight))]
-    m = [matrix(w.v, i, x, taps) for i in range(len(w.v.weight))]
-    others = [matrix(w.u, o, m, None) for o in range(len(w.u.weight))]
+        return matrix(w.u, x, taps)
+    m = matrix(w.v, x, taps)
+    others = matrix(w.u, m)
     if w.form == LOW_RANK:
         return others
     copies = [f32(w.copies.bias[p] + m[p]) for p in range(len(m))]
@@ -190,11 +210,11 @@ def scan(
     y = f32(p.skip[e] * u)
     base = exponential(f32(dt * p.rate[0][e]))
     a = base
-    for n in range(len(h)):
+    for n, (state, b_n, c_n) in enumerate(zip(h, b, c, strict=True)):
         if n > 0:
             a = f32(a * base) if p.tied else exponential(f32(dt * p.rate[n][e]))
-        h[n] = fma(a, h[n], f32(drive * b[n]))
-        y = fma(h[n], c[n], y)
+        h[n] = fma(a, state, f32(drive * b_n))
+        y = fma(h[n], c_n, y)
     return y
 
 

@@ -80,6 +80,7 @@ class Functions(unittest.TestCase):
                 continue
             expected = nearest(Fraction(a) * Fraction(b) + Fraction(c))
             self.assertEqual(single.fma(a, b, c), expected, (a, b, c))
+            self.assertEqual(single.fma_row([1.0, a], b, [0.0, c]), [b, expected], (a, b, c))
             twice += single.f32(a * b + c) != expected
         self.assertGreater(twice, 10)
 

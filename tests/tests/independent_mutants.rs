@@ -87,8 +87,20 @@ const MUTANTS: &[(&str, &str, &str, Seen)] = &[
     ),
     (
         "single.py",
-        "total = to_odd(total, error)",
+        "total = to_odd(product, c)",
         "pass",
+        Seen::Checks,
+    ),
+    (
+        "single.py",
+        "totals[i] = to_odd(products[i], terms[i])",
+        "pass",
+        Seen::Checks,
+    ),
+    (
+        "single.py",
+        "error = (a - (total - part)) + (b - part)",
+        "error = 0.0",
         Seen::Checks,
     ),
     (
