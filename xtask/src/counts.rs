@@ -71,19 +71,22 @@ impl Counts {
     pub(crate) fn judge(&mut self, name: impl Into<String>, complaints: &[String]) {
         match complaints {
             [] => self.passed += 1,
-            complaints => self.fail(name, complaints.join("\n")),
+            complaints => self.fail(name, complaints.join("\n  ")),
         }
     }
 
-    /// Reads what its `Display` wrote, from the last lines of a text.
+    /// Reads what its `Display` wrote last in a text.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (passed, failed, skipped) = text.lines().rev().find_map(sum)?;
-        let names = text.lines().filter_map(|line| line.strip_prefix(FAILURE));
+        let mut lines = text.lines().rev();
+        let (passed, failed, skipped) = lines.by_ref().find_map(sum)?;
+        let names = lines.map_while(|line| line.strip_prefix(FAILURE));
+        let mut failures: Vec<_> = names.map(str::to_owned).collect();
+        failures.reverse();
         Some(Self {
             passed,
             failed,
             skipped,
-            failures: names.map(str::to_owned).collect(),
+            failures,
         })
     }
 }
@@ -159,7 +162,7 @@ mod tests {
             skipped: 345,
             failures: vec!["kernels a::b".into(), "c".into()],
         };
-        let text = format!("more before\n{counts}\nand after");
+        let text = format!("FAILED of another\nmore before\n{counts}\nand after");
         assert_eq!(Counts::parse(&text), Some(counts));
         for line in [
             "",

@@ -158,7 +158,7 @@ fn build(target: &Target) -> Result<Vec<(String, PathBuf)>> {
     }
     process::run(&mut cargo(target, C)?, &folder())?;
     let library = built.join("libmambalite_example_c.a");
-    for (name, mut command) in [(C, gcc("main.c")), (FREERTOS, with_freertos()?)] {
+    for (name, mut command) in [(C, gcc("main.c")), (FREERTOS, with_freertos(target)?)] {
         let path = kept.join(name);
         command.arg(&library).args(["-lgcc", "-o"]).arg(&path);
         process::run(&mut command, &folder().join(C))?;
@@ -197,8 +197,8 @@ fn gcc(main: &str) -> Command {
 }
 
 /// Returns the same for the program that runs on FreeRTOS.
-fn with_freertos() -> Result<Command> {
-    let (own, kernel) = (folder().join(FREERTOS), freertos()?);
+fn with_freertos(target: &Target) -> Result<Command> {
+    let (own, kernel) = (folder().join(FREERTOS), freertos(target)?);
     let mut command = gcc("../freertos/main.c");
     command.args(FREERTOS_FILES.map(|file| kernel.join(file)));
     let mut headers = vec![own.clone(), own.join("libc")];
@@ -210,16 +210,9 @@ fn with_freertos() -> Result<Command> {
 }
 
 /// Returns the folder of FreeRTOS' source, which cargo fetches.
-fn freertos() -> Result<PathBuf> {
-    let mut command = process::cargo();
-    command.args([
-        "metadata",
-        "--locked",
-        "--format-version",
-        "1",
-        "--features",
-        FREERTOS_SOURCE,
-    ]);
+fn freertos(target: &Target) -> Result<PathBuf> {
+    let mut command = program::toolchain(target)?.cargo_metadata(target.triple);
+    command.args(["--features", FREERTOS_SOURCE]);
     let output = command.current_dir(folder().join(C)).output()?;
     let words = String::from_utf8_lossy(&output.stderr);
     ensure!(

@@ -120,7 +120,7 @@ fn run_part(part: Part, strictness: Strictness, times: &mut Times) -> Result<Cou
             Part::Embedded => &firmware,
             Part::Host | Part::Kernels | Part::Certificates | Part::Boards => &root,
         };
-        counts += times.of(name, || run_suite(&mut command, folder))?;
+        counts += times.of(name, || run_suite(name, &mut command, folder))?;
     }
     Ok(counts)
 }
@@ -304,14 +304,11 @@ fn lint(strictness: Strictness) -> Result<()> {
 }
 
 /// Runs a test suite to the end, whatever fails on the way.
-fn run_suite(command: &mut Command, folder: &Path) -> Result<Counts> {
+fn run_suite(name: &str, command: &mut Command, folder: &Path) -> Result<Counts> {
     let (succeeded, lines) = process::run_and_listen(command, folder)?;
     let mut counts = Counts::of(&lines);
     if !succeeded && counts.failed == 0 {
-        counts.fail(
-            format!("{command:?}"),
-            "it ended without a test that failed",
-        );
+        counts.fail(name, "it did not build, or ended before its tests did");
     }
     Ok(counts)
 }

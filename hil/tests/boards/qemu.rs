@@ -1,7 +1,7 @@
 //! The firmware in QEMU: flashed, reset, talked to and ended like a board.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mambalite::picture::Picture;
 use mambalite_hil::bench::{Bench, check_identity};
@@ -21,6 +21,7 @@ use mambalite_kernels_check::SEEDS;
 
 use crate::checks::assert_golden;
 use crate::model::{invented, picture};
+use crate::process::wait_until;
 use crate::qemu_run::can_run;
 
 fn boards() -> Boards {
@@ -47,15 +48,6 @@ fn spoil_and_mend<T: Transport>(
             refused,
             "{model:?}"
         );
-    }
-}
-
-/// Waits for a line of the board's log: a reset before would cut it.
-fn wait_for(words: &str, log: &Path) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !std::fs::read_to_string(log).unwrap().contains(words) {
-        assert!(Instant::now() < deadline, "the board never said: {words}");
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -179,7 +171,11 @@ fn exercise(name: &str) {
     assert!(again.output == checked.result.output);
     assert!(!again.trace.is_empty() && again.frames_bad > 0);
 
-    wait_for("job 2 is done", &log);
+    // A reset before would cut the line.
+    let said = || std::fs::read_to_string(&log).unwrap();
+    wait_until("the board ends its job", || {
+        said().contains("job 2 is done")
+    });
     spoil_and_mend(&board, file.bytes(), &mut bench, &mut device);
     check(&mut device, &picture);
 
