@@ -122,6 +122,21 @@ fn check_operators<T: Transport>(name: &str, device: &mut Device<'_, T>) {
     assert!(device.link.hello().unwrap().clock_hz.is_some());
 }
 
+/// A damaged frame is asked for again, and the result is the same.
+fn run_damaged<T: Transport>(device: &mut Device<'_, T>, picture: &Picture, checked: &Checked) {
+    let damage = Some(Damage {
+        frame_idx: 1,
+        bit_idx: 999,
+    });
+    let extras = Extras {
+        trace: Some(0),
+        damage,
+    };
+    let again = device.run(picture, extras, &mut |_, _| ()).unwrap();
+    assert!(again.output == checked.result.output);
+    assert!(!again.trace.is_empty() && again.frames_bad > 0);
+}
+
 /// Everything that a run does to one board, step by step.
 fn exercise(name: &str) {
     let (interrupt, boards, file) = (Interrupt::default(), boards(), invented(5));
@@ -154,22 +169,7 @@ fn exercise(name: &str) {
     assert!(checked.result.stack_used_bytes < checked.result.stack_size_bytes);
     assert!(checked.result.arena_needed <= board.arena_bytes);
 
-    let damage = Some(Damage {
-        frame_idx: 1,
-        bit_idx: 999,
-    });
-    let again = device
-        .run(
-            &picture,
-            Extras {
-                trace: Some(0),
-                damage,
-            },
-            &mut |_, _| (),
-        )
-        .unwrap();
-    assert!(again.output == checked.result.output);
-    assert!(!again.trace.is_empty() && again.frames_bad > 0);
+    run_damaged(&mut device, &picture, &checked);
 
     // A reset before would cut the line.
     let said = || std::fs::read_to_string(&log).unwrap();
